@@ -1,0 +1,10 @@
+//! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
+
+pub mod model;
+pub mod plane;
+pub mod reference;
+mod upscaler;
+
+pub use model::Model;
+pub use plane::{Plane, PlaneMut};
+pub use upscaler::{Options, Upscaler};

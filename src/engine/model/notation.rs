@@ -1,0 +1,141 @@
+//! The one-line notation of graphs, for command lines, reports and docs.
+//!
+//! Stages are separated by `;`, branches by spaces. A branch is
+//! - a letter of [`Pattern::NAMED`]: a 4-D table on the plane (`s`),
+//! - a number: an RC module of that size before a 4-D table, pattern s or the letter that follows (`5`, `5d`),
+//! - a number and `'`: an RC module before a 1-D table (`7'`),
+//!
+//! and reads the plane just before, or plane `k` after `@k`. `s 7 ; d@0 5@0 ; s@1 s@2 s@0` has three stages.
+
+use super::{Border, Branch, Graph, ModelError, Pattern, RcModule, Rounding, Stage};
+
+/// Graphs that the papers and this project know by name.
+pub const PRESETS: [(&str, &str); 3] = [
+    ("srlut", "s"),
+    ("mulut", "s d y ; s d y"),
+    ("rclut", "3 5 7 ; 3' 5 7'"),
+];
+
+impl Graph {
+    /// A graph from a preset's name or from the notation of this module, with 4-bit intervals, edge borders, RC
+    /// windows that start at the pixel, 256 entries and 12 fraction bits.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] names the stage and the word that is not a branch.
+    pub fn parse(text: &str, scale: u32) -> Result<Self, ModelError> {
+        let preset = PRESETS.iter().find(|(name, _)| *name == text.trim());
+        let text = preset.map_or(text, |(_, notation)| notation);
+        let stages: Vec<&str> = text.split(';').collect();
+        let last = stages.len() - 1;
+        let stages = stages.iter().enumerate().map(|(index, words)| {
+            let branches = words.split_whitespace();
+            let branches = branches.map(|word| parse_branch(word, index));
+            Ok(Stage {
+                interval: 4,
+                rounding: if index == last {
+                    Rounding::Last
+                } else {
+                    Rounding::Mid
+                },
+                branches: branches.collect::<Result<_, ModelError>>()?,
+            })
+        });
+        let graph = Self {
+            scale,
+            border: Border::Edge,
+            stages: stages.collect::<Result<_, ModelError>>()?,
+        };
+        graph.validate()?;
+        Ok(graph)
+    }
+
+    /// The graph in the notation of this module; patterns without a letter appear as their offsets.
+    #[must_use]
+    pub fn notation(&self) -> String {
+        let stages = self.stages.iter().enumerate();
+        let stages = stages.map(|(index, stage)| {
+            let words = stage.branches.iter();
+            let words: Vec<String> = words.map(|branch| branch_word(branch, index)).collect();
+            words.join(" ")
+        });
+        stages.collect::<Vec<_>>().join(" ; ")
+    }
+}
+
+fn parse_branch(word: &str, stage_index: usize) -> Result<Branch, ModelError> {
+    let refuse = || {
+        ModelError::invalid(
+            format!("stage {} of the graph", stage_index + 1),
+            format!("`{word}`"),
+            "a branch such as `s`, `7`, `5d`, `3'` or `s@0`",
+        )
+    };
+    let (body, input) = match word.split_once('@') {
+        Some((body, plane)) => (body, plane.parse().map_err(|_| refuse())?),
+        None => (word, stage_index),
+    };
+    let digits = body
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(body.len());
+    let (size, rest) = body.split_at(digits);
+    let rc = match size {
+        "" => None,
+        _ => Some(RcModule {
+            size: size.parse().map_err(|_| refuse())?,
+            origin: 0,
+            entries: 256,
+            fraction_bits: 12,
+        }),
+    };
+    let mut letters = rest.chars();
+    let pattern = match (letters.next(), letters.next()) {
+        (None, None) if rc.is_some() => Pattern::named('s'),
+        (Some('\''), None) if rc.is_some() => Some(Pattern::Point),
+        (Some(letter), None) => Pattern::named(letter),
+        _ => None,
+    };
+    Ok(Branch {
+        input,
+        rc,
+        pattern: pattern.ok_or_else(refuse)?,
+    })
+}
+
+fn branch_word(branch: &Branch, stage_index: usize) -> String {
+    let mut word = branch.rc.map_or(String::new(), |rc| rc.size.to_string());
+    match (branch.pattern, branch.pattern.letter()) {
+        (Pattern::Point, _) => word.push('\''),
+        (_, Some('s')) if branch.rc.is_some() => {}
+        (_, Some(letter)) => word.push(letter),
+        (pattern, None) => word.push_str(&format!("{:?}", pattern.offsets()).replace(' ', "")),
+    }
+    if branch.input != stage_index {
+        word.push_str(&format!("@{}", branch.input));
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notation_survives_the_round_trip() {
+        for text in [
+            "s",
+            "s d y ; s d y",
+            "3 5 7 ; 3' 5 7'",
+            "s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s 5d@0 s@0",
+        ] {
+            assert_eq!(Graph::parse(text, 2).unwrap().notation(), text);
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_branch_is_named() {
+        for word in ["q", "5q", "'", "s@x", "ss", "0", "16", "s@1"] {
+            let error = Graph::parse(word, 2).unwrap_err().to_string();
+            assert!(error.contains("stage 1"), "{word}: {error}");
+        }
+    }
+}
