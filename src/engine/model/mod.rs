@@ -1,5 +1,6 @@
 //! What a model is: a graph, its tables, and where they came from.
 
+mod builtin;
 mod error;
 mod file;
 mod graph;
