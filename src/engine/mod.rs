@@ -3,8 +3,10 @@
 pub mod model;
 pub mod plane;
 pub mod reference;
+mod threads;
 mod upscaler;
 
 pub use model::Model;
 pub use plane::{Plane, PlaneMut};
-pub use upscaler::{Options, Upscaler};
+pub use threads::Workers;
+pub use upscaler::{Options, UpscaleError, Upscaler};

@@ -192,4 +192,57 @@ impl<'a, T> PlaneMut<'a, T> {
         let start = y * self.layout.stride;
         &mut self.data[start..][..(self.layout.width - 1) * self.layout.step + 1]
     }
+
+    /// The plane cut into bands of `rows` rows, the last one shorter where they do not divide; each comes with its
+    /// first row.
+    ///
+    /// # Panics
+    /// If `rows` is 0.
+    pub fn bands(&mut self, rows: usize) -> impl Iterator<Item = (usize, PlaneMut<'_, T>)> {
+        assert!(rows > 0, "a band has rows");
+        let layout = self.layout;
+        let mut rest = &mut *self.data;
+        (0..layout.height).step_by(rows).map(move |first| {
+            let height = rows.min(layout.height - first);
+            let all = std::mem::take(&mut rest);
+            let end = all.len().min(height * layout.stride);
+            let (data, below) = all.split_at_mut(end);
+            rest = below;
+            (
+                first,
+                PlaneMut {
+                    data,
+                    layout: Layout { height, ..layout },
+                },
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_hold_every_row_once() {
+        for rows in 1..=8 {
+            let mut data = vec![0u8; 7 * 5 - 2];
+            let mut plane = PlaneMut::new(&mut data, 3, 7, 5).unwrap();
+            let mut next = 0;
+            for (first, mut band) in plane.bands(rows) {
+                assert_eq!(first, next);
+                next += band.height();
+                for y in 0..band.height() {
+                    band.row_mut(y)
+                        .iter_mut()
+                        .for_each(|v| *v += (first + y) as u8 + 1);
+                }
+            }
+            assert_eq!(next, 7);
+            for (y, row) in data.chunks(5).enumerate() {
+                assert_eq!(row[..3], [y as u8 + 1; 3], "bands of {rows}");
+                assert!(row[3..].iter().all(|v| *v == 0), "bands of {rows}");
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The engine's face: a model made ready to run over planes.
 
-use super::{Model, Plane, PlaneMut, reference};
+use std::sync::Arc;
+
+use super::{Model, Plane, PlaneMut, Workers, reference};
 
 /// How to run; never what comes out.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +34,7 @@ pub enum UpscaleError {
 /// A model packed for this machine, with its threads and scratch memory.
 pub struct Upscaler {
     model: Model,
+    workers: Arc<Workers>,
 }
 
 impl Upscaler {
@@ -39,9 +42,10 @@ impl Upscaler {
     ///
     /// # Errors
     /// [`UpscaleError::Threads`] if the pool cannot be made.
-    pub fn new(model: &Model, _options: Options) -> Result<Self, UpscaleError> {
+    pub fn new(model: &Model, options: Options) -> Result<Self, UpscaleError> {
         Ok(Self {
             model: model.clone(),
+            workers: Workers::new(options.threads)?,
         })
     }
 
@@ -49,6 +53,12 @@ impl Upscaler {
     #[must_use]
     pub fn scale(&self) -> usize {
         self.model.scale()
+    }
+
+    /// The threads, for other work on the same frames.
+    #[must_use]
+    pub fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 
     /// Upscales a plane of 8-bit samples.
