@@ -1,0 +1,5 @@
+//! What several test binaries share: golden archives and the generator of their tables.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod archive;
+pub mod tables;
