@@ -159,7 +159,7 @@ fn add_rotated_back(
     (width, height): (usize, usize),
     side: usize,
 ) {
-    let rotated_width = if rotation % 2 == 0 { width } else { height };
+    let rotated_width = [width, height][rotation % 2];
     for y in 0..height {
         for x in 0..width {
             // Where the pixel lies after `rotation` quarter turns counter-clockwise.
