@@ -1,9 +1,12 @@
 //! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
 
+mod kernels;
 pub mod model;
+mod plan;
 pub mod plane;
 pub mod reference;
 mod threads;
+mod tiles;
 mod upscaler;
 
 pub use model::Model;

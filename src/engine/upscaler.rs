@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Model, Plane, PlaneMut, Workers, reference};
+use super::{
+    Model, Plane, PlaneMut, Workers,
+    kernels::Sample,
+    plan::Plan,
+    tiles::{self, Scratch, Size},
+};
 
 /// How to run; never what comes out.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Threads to use; 0 means all cores.
     pub threads: usize,
-    /// Rows of the source in a band; 0 lets the engine choose.
+    /// Rows of the source in a band, each band the work of one thread at a time; 0 lets the engine choose.
     pub band_rows: usize,
 }
 
@@ -35,6 +40,10 @@ pub enum UpscaleError {
 pub struct Upscaler {
     model: Model,
     workers: Arc<Workers>,
+    band_rows: usize,
+    eight: Pipeline<u8>,
+    /// For the depth of the last plane above 8 bits.
+    deep: Option<Pipeline<u16>>,
 }
 
 impl Upscaler {
@@ -46,6 +55,9 @@ impl Upscaler {
         Ok(Self {
             model: model.clone(),
             workers: Workers::new(options.threads)?,
+            band_rows: options.band_rows,
+            eight: Pipeline::new(model, 8),
+            deep: None,
         })
     }
 
@@ -70,7 +82,10 @@ impl Upscaler {
         source: &Plane<u8>,
         destination: &mut PlaneMut<u8>,
     ) -> Result<(), UpscaleError> {
-        self.run(source, destination, 8)
+        self.check_size(source, destination)?;
+        let (workers, rows) = (&self.workers, self.band_rows);
+        self.eight.run(source, destination, workers, rows);
+        Ok(())
     }
 
     /// Upscales a plane of samples with `depth` significant bits in the low bits.
@@ -83,45 +98,84 @@ impl Upscaler {
         destination: &mut PlaneMut<u16>,
         depth: u32,
     ) -> Result<(), UpscaleError> {
-        self.run(source, destination, depth)
-    }
-
-    fn run<T: Copy + Into<u16> + TryFrom<u16, Error: std::fmt::Debug>>(
-        &mut self,
-        source: &Plane<T>,
-        destination: &mut PlaneMut<T>,
-        depth: u32,
-    ) -> Result<(), UpscaleError> {
         if !(8..=16).contains(&depth) {
             return Err(UpscaleError::Depth { found: depth });
         }
+        self.check_size(source, destination)?;
+        let kept = self.deep.take();
+        let deep = kept.filter(|deep| deep.plan.depth == depth);
+        let deep = deep.unwrap_or_else(|| Pipeline::new(&self.model, depth));
+        let deep = self.deep.insert(deep);
+        deep.run(source, destination, &self.workers, self.band_rows);
+        Ok(())
+    }
+
+    fn check_size<S>(
+        &self,
+        source: &Plane<S>,
+        destination: &PlaneMut<S>,
+    ) -> Result<(), UpscaleError> {
         let scale = self.scale();
         let expected = (source.width() * scale, source.height() * scale);
         let found = (destination.width(), destination.height());
-        if found != expected {
-            return Err(UpscaleError::Size { found, expected });
+        if found == expected {
+            Ok(())
+        } else {
+            Err(UpscaleError::Size { found, expected })
         }
-        let mask = u16::MAX >> (16 - depth);
-        let mut data = Vec::new();
-        for y in 0..source.height() {
-            data.extend(
-                source
-                    .row(y)
-                    .iter()
-                    .step_by(source.layout().step)
-                    .map(|v| (*v).into() & mask),
-            );
+    }
+}
+
+/// A plan for planes of one depth, with the memory to carry it out.
+struct Pipeline<S: Sample> {
+    plan: Plan,
+    scratches: Vec<Scratch<S>>,
+}
+
+impl<S: Sample> Pipeline<S> {
+    fn new(model: &Model, depth: u32) -> Self {
+        Self {
+            plan: Plan::new(model, depth),
+            scratches: Vec::new(),
         }
-        let image = reference::Image::new(source.width(), source.height(), data);
-        let trace = reference::run(&self.model, &image, depth);
-        let out = trace.output();
-        let step = destination.layout().step;
-        for y in 0..out.height {
-            let row = destination.row_mut(y);
-            for x in 0..out.width {
-                row[x * step] = T::try_from(out.data[y * out.width + x]).expect("fits");
+    }
+
+    fn run(
+        &mut self,
+        source: &Plane<S>,
+        destination: &mut PlaneMut<S>,
+        workers: &Workers,
+        band_rows: usize,
+    ) {
+        let size = Size {
+            width: source.width(),
+            height: source.height(),
+        };
+        // Whoever sets the band height has every thread take part, however small the plane.
+        let (threads, rows) = match band_rows {
+            0 => {
+                let cycles = self.plan.cycles_per_pixel() * size.width * size.height;
+                let threads = workers.paying(cycles);
+                let rows = tiles::band_rows(size.height, self.plan.halo(), threads);
+                (threads, rows)
             }
+            rows => (workers.threads(), rows),
+        };
+        let threads = threads.min(size.height.div_ceil(rows));
+        if self.scratches.first().is_some_and(|s| s.size() != size) {
+            self.scratches.clear();
         }
-        Ok(())
+        while self.scratches.len() < threads {
+            self.scratches.push(Scratch::new(&self.plan, size));
+        }
+        let plan = &self.plan;
+        let bands = destination.bands(rows * plan.scale);
+        workers.run(
+            &mut self.scratches[..threads],
+            bands,
+            |scratch, (first, mut band)| {
+                scratch.run(plan, source, first / plan.scale, &mut band);
+            },
+        );
     }
 }

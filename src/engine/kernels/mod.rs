@@ -1,0 +1,72 @@
+//! What is done to a row of pixels: one folder for each operation, in it one file for each instruction set.
+//!
+//! A kernel reads padded rows, all of them at least [`padded_width`] samples long, and so never minds the border.
+
+pub mod finish;
+pub mod point;
+pub mod rc;
+pub mod simplex;
+
+use super::model::rotate_sub_pixel;
+
+/// Pixels that the widest kernel handles at a time.
+pub const LANES: usize = 64;
+
+/// Pixels that a kernel may touch in a row of `width` pixels.
+#[must_use]
+pub fn padded_width(width: usize) -> usize {
+    width.next_multiple_of(LANES)
+}
+
+/// A sample of a plane: `u8`, or `u16` with 8 to 16 significant bits.
+pub trait Sample: Copy + Default + Send + Sync + Into<u16> + 'static {
+    /// Holds the sum of as many look-ups as [`finish::Finish::branches_per_sum`] allows.
+    type Sum: Accumulator;
+
+    /// The sample with this value, which fits.
+    fn from_u16(value: u16) -> Self;
+}
+
+/// Sums of look-ups, each a look-up's value times the interval.
+pub trait Accumulator: Copy + Default + Send + Sync + Into<i32> + 'static {
+    /// Adds a value; whoever adds knows that the sum fits.
+    fn add(&mut self, value: i32);
+}
+
+impl Sample for u8 {
+    type Sum = i16;
+
+    fn from_u16(value: u16) -> Self {
+        value as Self
+    }
+}
+
+impl Sample for u16 {
+    type Sum = i32;
+
+    fn from_u16(value: u16) -> Self {
+        value
+    }
+}
+
+impl Accumulator for i16 {
+    fn add(&mut self, value: i32) {
+        *self = self.wrapping_add(value as Self);
+    }
+}
+
+impl Accumulator for i32 {
+    fn add(&mut self, value: i32) {
+        *self += value;
+    }
+}
+
+/// For each rotation, where each of an entry's `scale^2` values lands in the unrotated block (ARITHMETIC section 2).
+#[must_use]
+pub fn sub_pixel_places(scale: usize) -> [Vec<usize>; 4] {
+    std::array::from_fn(|rotation| {
+        let sub_pixels = (0..scale * scale).map(|entry| (entry / scale, entry % scale));
+        let rotated = sub_pixels.map(|sub_pixel| rotate_sub_pixel(rotation, sub_pixel, scale));
+        rotated.map(|(row, column)| row * scale + column).collect()
+    })
+}

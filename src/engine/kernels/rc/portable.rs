@@ -1,0 +1,60 @@
+//! RC modules on any processor: any contributions, any thresholds, any depth.
+
+use super::{RcModule, RcTables, Sample};
+
+pub struct Module {
+    /// For each position, the contributions at the nodes and one node beyond the last entry.
+    contributions: Vec<Box<[i64]>>,
+    /// Bits of a sample below its node.
+    interval: u32,
+    thresholds: Box<[i32]>,
+    /// How many bits more than the thresholds the sum has.
+    shift: u32,
+}
+
+impl Module {
+    pub fn new(module: &RcModule, tables: &RcTables, depth: u32) -> Self {
+        let entries = module.entries as usize;
+        let nodes = |entries: &[i16]| {
+            let last = i64::from(entries[entries.len() - 1]);
+            let before = i64::from(entries[entries.len() - 2]);
+            let nodes = entries.iter().map(|entry| i64::from(*entry));
+            nodes.chain([2 * last - before]).collect()
+        };
+        Self {
+            contributions: tables
+                .contributions
+                .chunks_exact(entries)
+                .map(nodes)
+                .collect(),
+            interval: if entries == 256 { depth - 8 } else { depth - 4 },
+            thresholds: tables.thresholds.as_slice().into(),
+            shift: depth - 8,
+        }
+    }
+
+    pub fn make<'a, S: Sample>(
+        &self,
+        rows: impl Iterator<Item = &'a [S]>,
+        width: usize,
+        sums: &mut [i64],
+        output: &mut [u8],
+    ) {
+        let sums = &mut sums[..width];
+        sums.fill(0);
+        for (row, nodes) in rows.zip(&self.contributions) {
+            for (sum, sample) in sums.iter_mut().zip(row) {
+                let sample: u16 = (*sample).into();
+                let node = usize::from(sample >> self.interval);
+                let fraction = i64::from(sample) & ((1 << self.interval) - 1);
+                let (low, high) = (nodes[node], nodes[node + 1]);
+                *sum += (low << self.interval) + (high - low) * fraction;
+            }
+        }
+        for (output, sum) in output.iter_mut().zip(sums) {
+            let sum = *sum >> self.shift;
+            let reached = |threshold: &i32| i64::from(*threshold) <= sum;
+            *output = self.thresholds.partition_point(reached) as u8;
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! A model made ready for planes of one depth: the steps of the row pipeline, with their packed tables, and how far each
+//! runs ahead of the output.
+
+use super::{
+    kernels::{
+        finish::Finish,
+        point::Point,
+        rc,
+        simplex::{Folded, Rotated, Table, Unfold},
+    },
+    model::{Border, Branch, Model, Pattern, Stage},
+};
+
+/// Steps in the order in which they run for each row.
+pub struct Plan {
+    pub steps: Vec<Step>,
+    pub scale: usize,
+    pub border: Border,
+    pub depth: u32,
+}
+
+/// One operation of the pipeline. It makes row `y + lead` when the output row is `y`.
+pub struct Step {
+    pub operation: Operation,
+    /// Rows below the output's that are made with it.
+    pub lead: usize,
+    /// Rows above a band's first that must be made for it.
+    pub trail: usize,
+    /// Rows above the plane's first that exist.
+    pub above: usize,
+    /// Rows that must be kept.
+    pub rows: usize,
+    /// Pixels left and right of a row that are read.
+    pub margin: usize,
+}
+
+/// What a step does. Planes, maps and folds are counted from 0, each kind by itself.
+pub enum Operation {
+    /// Copies a row of the source, plane 0.
+    Load,
+    /// Makes maps: the planes of RC modules, four for each module.
+    Rc {
+        input: usize,
+        modules: Vec<rc::Module>,
+        map: usize,
+    },
+    /// Makes a fold: the values of the squares of one branch.
+    Fold {
+        input: usize,
+        kernel: Folded,
+        unfold: Unfold,
+        fold: usize,
+    },
+    /// Sums the look-ups of a stage's branches and makes its plane, or the output if there is none.
+    Stage {
+        look_ups: Vec<LookUp>,
+        groups: usize,
+        finish: Finish,
+        plane: Option<usize>,
+    },
+}
+
+/// What a branch adds to its stage's sum.
+pub struct LookUp {
+    pub source: Source,
+    /// Which part of the sum it is added to.
+    pub group: usize,
+}
+
+/// Where a branch's values come from.
+pub enum Source {
+    Plane {
+        plane: usize,
+        kernel: Rotated,
+    },
+    Map {
+        map: usize,
+        module: usize,
+        kernel: Rotated,
+    },
+    Point {
+        map: usize,
+        module: usize,
+        kernel: Point,
+    },
+    Fold {
+        fold: usize,
+        unfold: Unfold,
+    },
+}
+
+impl Plan {
+    /// Packs a model for planes of `depth` bits.
+    #[must_use]
+    pub fn new(model: &Model, depth: u32) -> Self {
+        let mut builder = Builder::new(model, depth);
+        for index in 0..model.graph().stages.len() {
+            builder.stage(index);
+        }
+        builder.schedule();
+        Self {
+            steps: builder.steps,
+            scale: model.scale(),
+            border: model.graph().border,
+            depth,
+        }
+    }
+
+    /// Rows that a band makes beyond its own, in the step with the most of them.
+    #[must_use]
+    pub fn halo(&self) -> usize {
+        let halos = self.steps.iter().map(|step| step.lead + step.trail);
+        halos.max().unwrap_or(0)
+    }
+
+    /// Roughly how many processor cycles a pixel of the source costs.
+    #[must_use]
+    pub fn cycles_per_pixel(&self) -> usize {
+        let look_ups = |step: &Step| match &step.operation {
+            Operation::Stage { look_ups, .. } => look_ups.len(),
+            _ => 0,
+        };
+        8 * self.steps.iter().map(look_ups).sum::<usize>()
+    }
+}
+
+/// A row of the step `to` at `y` reads rows `y - above ..= y + below` of the step `from`.
+struct Edge {
+    from: usize,
+    to: usize,
+    above: usize,
+    below: usize,
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    depth: u32,
+    steps: Vec<Step>,
+    edges: Vec<Edge>,
+    /// The steps that make each plane, map and fold.
+    planes: Vec<usize>,
+    maps: Vec<usize>,
+    folds: Vec<usize>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(model: &'a Model, depth: u32) -> Self {
+        let mut builder = Self {
+            model,
+            depth,
+            steps: Vec::new(),
+            edges: Vec::new(),
+            planes: vec![0],
+            maps: Vec::new(),
+            folds: Vec::new(),
+        };
+        builder.push(Operation::Load, 0);
+        builder
+    }
+
+    /// Adds a step that makes `above` rows above the plane.
+    fn push(&mut self, operation: Operation, above: usize) -> usize {
+        self.steps.push(Step {
+            operation,
+            lead: 0,
+            trail: 0,
+            above,
+            rows: 1,
+            margin: 0,
+        });
+        self.steps.len() - 1
+    }
+
+    /// The next step will read `reach` rows and columns around its own of a step's plane.
+    fn reads(&mut self, from: usize, reach: usize) {
+        self.reads_rows(from, reach, reach);
+        let margin = &mut self.steps[from].margin;
+        *margin = reach.max(*margin);
+    }
+
+    fn reads_rows(&mut self, from: usize, above: usize, below: usize) {
+        self.edges.push(Edge {
+            from,
+            to: self.steps.len(),
+            above,
+            below,
+        });
+    }
+
+    fn stage(&mut self, index: usize) {
+        let graph = self.model.graph();
+        let stage = &graph.stages[index];
+        let places = self.rc_steps(index);
+        let mut sources: Vec<Source> = Vec::new();
+        for (number, place) in places.into_iter().enumerate() {
+            let source = match place {
+                Some(place) => self.behind_rc(index, number, place),
+                None => self.on_plane(index, number),
+            };
+            sources.push(source);
+        }
+        for (source, branch) in sources.iter().zip(&stage.branches) {
+            self.stage_reads(source, branch);
+        }
+        let per_sum = if self.depth == 8 {
+            Finish::branches_per_sum(stage.interval)
+        } else {
+            sources.len()
+        };
+        let groups = sources.len().div_ceil(per_sum);
+        let look_ups = sources.into_iter().enumerate();
+        let look_ups = look_ups.map(|(number, source)| LookUp {
+            source,
+            group: number / per_sum,
+        });
+        let last = index + 1 == graph.stages.len();
+        let step = Operation::Stage {
+            look_ups: look_ups.collect(),
+            groups,
+            finish: Finish::new(
+                stage.rounding,
+                stage.branches.len(),
+                stage.interval,
+                graph.outputs(index).isqrt(),
+                self.depth,
+            ),
+            plane: (!last).then_some(self.planes.len()),
+        };
+        let step = self.push(step, 0);
+        self.planes.push(step);
+    }
+
+    /// One step for all modules of a stage that read the same plane; for each branch behind a module, its map and which
+    /// module of it.
+    fn rc_steps(&mut self, index: usize) -> Vec<Option<(usize, usize)>> {
+        let stage = &self.model.graph().stages[index];
+        let mut places = vec![None; stage.branches.len()];
+        for input in 0..=index {
+            let mut modules = Vec::new();
+            let mut reach = 0;
+            for (number, branch) in stage.branches.iter().enumerate() {
+                let tables = &self.model.tables()[index][number];
+                if let (Some(module), Some(tables)) = (&branch.rc, &tables.rc)
+                    && branch.input == input
+                {
+                    places[number] = Some((self.maps.len(), modules.len()));
+                    modules.push(rc::Module::new(module, tables, self.depth));
+                    reach = reach.max(module.reach().unsigned_abs() as usize);
+                }
+            }
+            if !modules.is_empty() {
+                self.reads(self.planes[input], reach);
+                let map = self.maps.len();
+                let operation = Operation::Rc {
+                    input,
+                    modules,
+                    map,
+                };
+                let step = self.push(operation, 0);
+                self.maps.push(step);
+            }
+        }
+        places
+    }
+
+    /// The table of a branch. Behind an RC module samples have 8 bits whatever the depth (ARITHMETIC section 5).
+    fn table(&self, index: usize, number: usize, behind_rc: bool) -> Table<'a> {
+        let graph = self.model.graph();
+        let stage: &Stage = &graph.stages[index];
+        let deeper = self.depth - 8;
+        let (interval, shift) = if behind_rc {
+            (stage.interval, deeper)
+        } else {
+            (stage.interval + deeper, 0)
+        };
+        Table {
+            entries: &self.model.tables()[index][number].table,
+            side: graph.outputs(index).isqrt(),
+            nodes: stage.nodes(),
+            interval,
+            shift,
+        }
+    }
+
+    fn behind_rc(&self, index: usize, number: usize, (map, module): (usize, usize)) -> Source {
+        let table = self.table(index, number, true);
+        match self.model.graph().stages[index].branches[number].pattern {
+            Pattern::Point => Source::Point {
+                map,
+                module,
+                kernel: Point::new(table),
+            },
+            Pattern::Simplex(pattern) => Source::Map {
+                map,
+                module,
+                kernel: Rotated::new(table, pattern),
+            },
+        }
+    }
+
+    fn on_plane(&mut self, index: usize, number: usize) -> Source {
+        let branch = &self.model.graph().stages[index].branches[number];
+        let table = self.table(index, number, false);
+        let Pattern::Simplex(pattern) = branch.pattern else {
+            unreachable!("a valid graph has points behind RC modules only");
+        };
+        match Folded::distance(pattern) {
+            Some(distance) => self.fold(branch.input, table, distance),
+            None => Source::Plane {
+                plane: branch.input,
+                kernel: Rotated::new(table, pattern),
+            },
+        }
+    }
+
+    /// Adds the step that looks up squares. There are some above the first row, whose bottoms are rows of the plane; a
+    /// reflected corner of these is as far below the plane's border as the corner is above it.
+    fn fold(&mut self, input: usize, table: Table, distance: usize) -> Source {
+        let from = self.planes[input];
+        match self.model.graph().border {
+            Border::Edge => self.reads_rows(from, 0, distance),
+            Border::Reflect => self.reads_rows(from, distance, 2 * distance),
+        }
+        let margin = &mut self.steps[from].margin;
+        *margin = distance.max(*margin);
+        let fold = self.folds.len();
+        let unfold = Unfold::new(distance, table.side * table.side);
+        let operation = Operation::Fold {
+            input,
+            kernel: Folded::new(table),
+            unfold,
+            fold,
+        };
+        let step = self.push(operation, distance);
+        self.folds.push(step);
+        Source::Fold { fold, unfold }
+    }
+
+    fn stage_reads(&mut self, source: &Source, branch: &Branch) {
+        let pattern = branch.pattern.offsets().iter();
+        let reach = pattern.map(|(dy, dx)| dy.abs().max(dx.abs())).max();
+        let reach = reach.unwrap_or(0).unsigned_abs() as usize;
+        match source {
+            Source::Plane { plane, .. } => self.reads(self.planes[*plane], reach),
+            Source::Map { map, .. } | Source::Point { map, .. } => {
+                self.reads(self.maps[*map], reach);
+            }
+            Source::Fold { fold, unfold } => {
+                self.reads_rows(self.folds[*fold], unfold.distance(), 0);
+            }
+        }
+    }
+
+    /// Lets each step run as far ahead as the steps that read it need, and keep what they still need.
+    fn schedule(&mut self) {
+        for edge in self.edges.iter().rev() {
+            let (lead, trail) = (self.steps[edge.to].lead, self.steps[edge.to].trail);
+            let from = &mut self.steps[edge.from];
+            from.lead = from.lead.max(lead + edge.below);
+            from.trail = from.trail.max(trail + edge.above);
+        }
+        for edge in &self.edges {
+            let lead = self.steps[edge.to].lead;
+            let from = &mut self.steps[edge.from];
+            from.rows = from.rows.max(from.lead - lead + edge.above + 1);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Bands and rings: a band of output rows is made by a pipeline of steps, each of which keeps the few rows that the steps
+//! after it still read.
+
+use super::{
+    PlaneMut,
+    kernels::{LANES, Sample, padded_width},
+    model::{Border, Offset},
+    plan::{LookUp, Operation, Plan, Source, Step},
+    plane::Plane,
+};
+
+/// Samples before the first of a row, at least as many as any step reads beyond the border.
+const MARGIN: usize = LANES;
+
+/// The rows of a step that are still needed, `planes` rows for each row of pixels, with room around them.
+struct Ring<T> {
+    data: Vec<T>,
+    planes: usize,
+    rows: usize,
+    stride: usize,
+    /// Size of the plane in samples; pixels beyond it are what the border says.
+    width: usize,
+    height: usize,
+    border: Border,
+}
+
+impl<T: Copy + Default> Ring<T> {
+    fn new(size: Size, values: usize, planes: usize, rows: usize, border: Border) -> Self {
+        let lines = (values * (padded_width(size.width) + MARGIN) + MARGIN) / LANES;
+        // An odd number of cache lines: rows at the same column must not all fall into the same cache sets.
+        let stride = (lines | 1) * LANES;
+        Self {
+            data: vec![T::default(); planes * rows * stride],
+            planes,
+            rows,
+            stride,
+            width: size.width,
+            height: size.height,
+            border,
+        }
+    }
+
+    fn start(&self, plane: usize, row: isize) -> usize {
+        let slot = row.rem_euclid(self.rows as isize) as usize;
+        (slot * self.planes + plane) * self.stride
+    }
+
+    /// A row as it was made, from its first value on.
+    fn raw(&self, plane: usize, row: isize) -> &[T] {
+        &self.data[self.start(plane, row)..][..self.stride][MARGIN..]
+    }
+
+    /// A row to make, from its first value on.
+    fn raw_mut(&mut self, plane: usize, row: isize) -> &mut [T] {
+        let start = self.start(plane, row);
+        &mut self.data[start..][..self.stride][MARGIN..]
+    }
+
+    /// The rows of four planes to make.
+    fn raw_four_mut(&mut self, row: isize) -> [&mut [T]; 4] {
+        let start = self.start(0, row);
+        let mut rows = self.data[start..][..4 * self.stride].chunks_exact_mut(self.stride);
+        std::array::from_fn(|_| &mut rows.next().expect("four rows")[MARGIN..])
+    }
+
+    /// What pixel `(row, 0)` reads at an offset, and the pixels to the right of it likewise.
+    fn at(&self, plane: usize, row: isize, (dy, dx): Offset) -> &[T] {
+        let row = resolve(row + dy as isize, self.height, self.border);
+        let start = self.start(plane, row);
+        &self.data[start..][..self.stride][MARGIN.strict_add_signed(dx as isize)..]
+    }
+
+    /// Fills what lies left and right of a row that is made, as far as `reach`.
+    fn extend(&mut self, plane: usize, row: isize, reach: usize) {
+        let (width, border) = (self.width, self.border);
+        let start = self.start(plane, row);
+        let row = &mut self.data[start..][..self.stride];
+        for distance in 1..=reach {
+            let left = resolve(-(distance as isize), width, border) as usize;
+            let right = resolve((width - 1 + distance) as isize, width, border) as usize;
+            row[MARGIN - distance] = row[MARGIN + left];
+            row[MARGIN + width - 1 + distance] = row[MARGIN + right];
+        }
+    }
+}
+
+/// The row or column that a coordinate reads (ARITHMETIC section 2).
+fn resolve(coordinate: isize, length: usize, border: Border) -> isize {
+    let last = length as isize - 1;
+    match border {
+        Border::Reflect if last > 0 => {
+            let period = coordinate.rem_euclid(2 * last);
+            period.min(2 * last - period)
+        }
+        _ => coordinate.clamp(0, last),
+    }
+}
+
+/// Size of the source in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub width: usize,
+    pub height: usize,
+}
+
+/// The memory of one thread: a ring for each step, and rows that are used up at once.
+pub struct Scratch<S: Sample> {
+    size: Size,
+    planes: Vec<Ring<S>>,
+    maps: Vec<Ring<u8>>,
+    folds: Vec<Ring<S::Sum>>,
+    /// A row of sums, part after part.
+    sums: Vec<S::Sum>,
+    rc_sums: Vec<i64>,
+    /// The rows of the output that one row of the source makes.
+    finished: Vec<S>,
+}
+
+impl<S: Sample> Scratch<S> {
+    /// Memory for planes of one size.
+    #[must_use]
+    pub fn new(plan: &Plan, size: Size) -> Self {
+        let width = padded_width(size.width);
+        let values = plan.scale * plan.scale;
+        let mut scratch = Self {
+            size,
+            planes: Vec::new(),
+            maps: Vec::new(),
+            folds: Vec::new(),
+            sums: Vec::new(),
+            rc_sums: vec![0; width],
+            finished: vec![S::default(); width * values],
+        };
+        for step in &plan.steps {
+            scratch.add_ring(plan, step);
+        }
+        scratch
+    }
+
+    fn add_ring(&mut self, plan: &Plan, step: &Step) {
+        let (size, rows, border) = (self.size, step.rows, plan.border);
+        match &step.operation {
+            Operation::Load => self.planes.push(Ring::new(size, 1, 1, rows, border)),
+            Operation::Rc { modules, .. } => {
+                let planes = 4 * modules.len();
+                self.maps.push(Ring::new(size, 1, planes, rows, border));
+            }
+            Operation::Fold { unfold, .. } => {
+                let values = unfold.outputs();
+                self.folds.push(Ring::new(size, values, 4, rows, border));
+            }
+            Operation::Stage {
+                groups,
+                finish,
+                plane,
+                ..
+            } => {
+                let sums = groups * finish.side() * finish.side() * padded_width(size.width);
+                self.sums
+                    .resize(self.sums.len().max(sums), S::Sum::default());
+                if plane.is_some() {
+                    self.planes.push(Ring::new(size, 1, 1, rows, border));
+                }
+            }
+        }
+    }
+
+    /// The size of the planes that this memory is for.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Makes the output of the source's rows from `first` on, as many as `destination` has room for.
+    pub fn run(
+        &mut self,
+        plan: &Plan,
+        source: &Plane<S>,
+        first: usize,
+        destination: &mut PlaneMut<S>,
+    ) {
+        let height = self.size.height as isize;
+        let end = (first + destination.height() / plan.scale) as isize;
+        let first = first as isize;
+        let start = |step: &Step| (first - step.trail as isize).max(-(step.above as isize));
+        let starts = plan.steps.iter();
+        let starts = starts.map(|step| start(step) - step.lead as isize);
+        let begin = starts.min().unwrap_or(first);
+        for y in begin..end {
+            for step in &plan.steps {
+                let row = y + step.lead as isize;
+                if row < start(step) || row >= height {
+                    continue;
+                }
+                self.make(plan, step, source, row);
+            }
+            if y >= first {
+                self.store((y - first) as usize, plan.scale, destination);
+            }
+        }
+    }
+
+    /// Makes a row of a step.
+    fn make(&mut self, plan: &Plan, step: &Step, source: &Plane<S>, row: isize) {
+        match &step.operation {
+            Operation::Load => {
+                let mask = u16::MAX >> (16 - plan.depth);
+                let samples = source.row(row as usize).iter();
+                let samples = samples.step_by(source.layout().step);
+                for (to, from) in self.planes[0].raw_mut(0, row).iter_mut().zip(samples) {
+                    *to = S::from_u16((*from).into() & mask);
+                }
+                self.planes[0].extend(0, row, step.margin);
+            }
+            Operation::Rc {
+                input,
+                modules,
+                map,
+            } => {
+                let (input, map) = (&self.planes[*input], &mut self.maps[*map]);
+                for (number, module) in modules.iter().enumerate() {
+                    for rotation in 0..4 {
+                        let plane = 4 * number + rotation;
+                        let at = |offset| input.at(0, row, offset);
+                        let output = map.raw_mut(plane, row);
+                        module.make(rotation, at, self.size.width, &mut self.rc_sums, output);
+                        map.extend(plane, row, step.margin);
+                    }
+                }
+            }
+            Operation::Fold {
+                input,
+                kernel,
+                unfold,
+                fold,
+            } => {
+                let (input, fold) = (&self.planes[*input], &mut self.folds[*fold]);
+                let distance = unfold.distance() as i32;
+                let corners = [(0, -distance), (0, 0), (distance, -distance), (distance, 0)];
+                let corners = corners.map(|offset| input.at(0, row, offset));
+                let squares = self.size.width + unfold.distance();
+                kernel.look_up(&corners, squares, fold.raw_four_mut(row));
+            }
+            Operation::Stage {
+                look_ups,
+                groups,
+                finish,
+                plane,
+            } => {
+                self.sum(look_ups, *groups, finish.side(), row);
+                let sums = &self.sums[..groups * self.group_length(finish.side())];
+                let width = self.size.width;
+                match plane {
+                    Some(plane) => {
+                        let output = self.planes[*plane].raw_mut(0, row);
+                        finish.rows(sums, *groups, width, output);
+                        self.planes[*plane].extend(0, row, step.margin);
+                    }
+                    None => finish.rows(sums, *groups, width, &mut self.finished),
+                }
+            }
+        }
+    }
+
+    /// Sums that a part of a stage's row has.
+    fn group_length(&self, side: usize) -> usize {
+        side * side * padded_width(self.size.width)
+    }
+
+    /// Sums a stage's look-ups for a row.
+    fn sum(&mut self, look_ups: &[LookUp], groups: usize, side: usize, row: isize) {
+        let length = self.group_length(side);
+        let width = self.size.width;
+        self.sums[..groups * length].fill(S::Sum::default());
+        for look_up in look_ups {
+            let sums = &mut self.sums[look_up.group * length..][..length];
+            match &look_up.source {
+                Source::Plane { plane, kernel } => {
+                    let ring = &self.planes[*plane];
+                    let inputs = kernel.offsets();
+                    let inputs = inputs.map(|axes| axes.map(|offset| ring.at(0, row, offset)));
+                    kernel.add(&inputs, width, sums);
+                }
+                Source::Map {
+                    map,
+                    module,
+                    kernel,
+                } => {
+                    let ring = &self.maps[*map];
+                    let inputs = std::array::from_fn(|rotation| {
+                        let plane = 4 * module + rotation;
+                        kernel.offsets()[rotation].map(|offset| ring.at(plane, row, offset))
+                    });
+                    kernel.add(&inputs, width, sums);
+                }
+                Source::Point {
+                    map,
+                    module,
+                    kernel,
+                } => {
+                    let ring = &self.maps[*map];
+                    let inputs =
+                        std::array::from_fn(|rotation| ring.raw(4 * module + rotation, row));
+                    kernel.add(&inputs, width, sums);
+                }
+                Source::Fold { fold, unfold } => {
+                    let ring = &self.folds[*fold];
+                    let rows = |row| std::array::from_fn(|rotation| ring.raw(rotation, row));
+                    let bottom = row - unfold.distance() as isize;
+                    unfold.add(rows(row), rows(bottom), width, sums);
+                }
+            }
+        }
+    }
+
+    /// Copies the finished rows of a source row, counted from the band's first, to where they belong.
+    fn store(&self, row: usize, scale: usize, destination: &mut PlaneMut<S>) {
+        let step = destination.layout().step;
+        let length = self.finished.len() / scale;
+        for (sub_row, finished) in self.finished.chunks_exact(length).enumerate() {
+            let samples = destination.row_mut(row * scale + sub_row);
+            for (to, from) in samples.iter_mut().step_by(step).zip(finished) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+/// Rows of a band for a plane of `height` rows: few enough for every thread to have some, many enough for the halo to be
+/// a small part of them.
+#[must_use]
+pub fn band_rows(height: usize, halo: usize, threads: usize) -> usize {
+    /// Bands for each thread: the slowest holds up the others by one band at most.
+    const BANDS: usize = 4;
+    /// Rows for each halo row; two of a hundred are then made twice.
+    const ROWS: usize = 50;
+    if threads == 1 {
+        return height;
+    }
+    let shared = height.div_ceil(BANDS * threads).max(ROWS * halo);
+    shared.min(height.div_ceil(threads))
+}
