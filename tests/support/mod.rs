@@ -2,4 +2,6 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod archive;
+pub mod document;
+pub mod model_file;
 pub mod tables;

@@ -27,10 +27,8 @@ pub enum ModelError {
     #[error("tensor `{name}` is missing, expected {expected}")]
     MissingTensor { name: String, expected: String },
     /// The file holds a tensor that no branch of the graph reads.
-    #[error(
-        "tensor `{name}` is not part of the graph, expected only {expected} tensors named by its branches"
-    )]
-    UnexpectedTensor { name: String, expected: usize },
+    #[error("tensor `{name}` is not part of the graph, expected only those that its branches read")]
+    UnexpectedTensor { name: String },
     /// No built-in model has this name.
     #[error("no built-in model is called `{name}`, expected one of: {expected}")]
     UnknownBuiltin { name: String, expected: String },

@@ -3,30 +3,25 @@
 //! Nothing is believed before it is checked, and nothing is allocated that the file's own size does not bound.
 
 use std::{
-    collections::{HashMap, HashSet},
-    fmt, fs,
+    collections::{BTreeMap, HashMap},
+    fs::{self, File},
+    io::Read,
     path::Path,
 };
 
 use safetensors::{
-    Dtype, SafeTensors,
+    Dtype,
     tensor::{TensorView, serialize},
 };
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
-};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     BranchTables, Graph, Info, Model, ModelError, RcModule, RcTables, THRESHOLDS, TensorName,
+    container::{Container, MAX_FILE_BYTES, Tensor, check_file_size},
 };
 
 /// Version of the description that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
-/// Largest file accepted.
-pub const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Largest JSON header accepted; bounds what parsing can allocate.
-pub const MAX_HEADER_BYTES: u64 = 1 << 20;
 
 /// Key of the description in the container's `__metadata__`.
 const METADATA_KEY: &str = "rclut";
@@ -57,8 +52,15 @@ impl Model {
             path: path.to_owned(),
             source,
         };
-        check_file_size(fs::metadata(path).map_err(io)?.len())?;
-        Self::from_bytes(&fs::read(path).map_err(io)?)
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        check_file_size(length)?;
+        let mut bytes = Vec::with_capacity(length as usize);
+        // A device or a pipe has no length to ask for, so the limit holds for what is read, too.
+        file.take(MAX_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
+        Self::from_bytes(&bytes)
     }
 
     /// Writes a model file.
@@ -78,16 +80,11 @@ impl Model {
     /// # Errors
     /// One for every way in which docs/model-format.md says a file can be malformed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        check_file_size(bytes.len() as u64)?;
-        refuse_duplicate_tensors(header(bytes)?)?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
-        let description = metadata.metadata().as_ref();
-        let description = description.and_then(|entries| entries.get(METADATA_KEY));
-        let Description { info, graph, .. } = parse_description(description)?;
+        let Container { metadata, tensors } = Container::parse(bytes)?;
+        let Description { info, graph, .. } = parse_description(metadata.get(METADATA_KEY))?;
         graph.validate()?;
 
-        let file = SafeTensors::deserialize(bytes).map_err(container)?;
-        let mut tensors = Tensors { file, read: 0 };
+        let mut tensors = Tensors { unread: tensors };
         let mut tables = Vec::with_capacity(graph.stages.len());
         for (index, stage) in graph.stages.iter().enumerate() {
             let branches = stage.branches.iter().enumerate();
@@ -103,7 +100,7 @@ impl Model {
             });
             tables.push(branches.collect::<Result<_, ModelError>>()?);
         }
-        tensors.refuse_unread(&graph)?;
+        tensors.refuse_unread()?;
         Self::new(info, graph, tables)
     }
 
@@ -161,117 +158,79 @@ fn contributions_shape(module: &RcModule) -> Vec<usize> {
         .to_vec()
 }
 
-fn container(error: impl fmt::Display) -> ModelError {
-    ModelError::Container {
-        reason: error.to_string(),
-    }
-}
-
-fn check_file_size(bytes: u64) -> Result<(), ModelError> {
-    if bytes <= MAX_FILE_BYTES {
-        return Ok(());
-    }
-    Err(ModelError::invalid(
-        "model file",
-        format!("{bytes} bytes"),
-        format!("at most {MAX_FILE_BYTES} bytes"),
-    ))
-}
-
-/// The JSON header, whose length the first eight bytes give.
-fn header(bytes: &[u8]) -> Result<&[u8], ModelError> {
-    let (length, rest) = bytes
-        .split_first_chunk()
-        .ok_or_else(|| container(format!("found {} bytes, expected at least 8", bytes.len())))?;
-    let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER_BYTES {
-        return Err(container(format!(
-            "found a header of {length} bytes, expected at most {MAX_HEADER_BYTES}"
-        )));
-    }
-    rest.get(..length as usize).ok_or_else(|| {
-        container(format!(
-            "found {} bytes after the header's length, expected a header of {length}",
-            rest.len()
-        ))
-    })
-}
-
-/// JSON parsers keep the last of two equal keys; a file that names a tensor twice is refused instead.
-fn refuse_duplicate_tensors(header: &[u8]) -> Result<(), ModelError> {
-    struct UniqueKeys;
-    impl<'de> Visitor<'de> for UniqueKeys {
-        type Value = ();
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a JSON object of tensors")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            let mut seen = HashSet::new();
-            while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
-                if seen.contains(&key) {
-                    let message = format!("tensor `{key}` appears twice, expected once");
-                    return Err(A::Error::custom(message));
-                }
-                seen.insert(key);
-            }
-            Ok(())
-        }
-    }
-    let mut json = serde_json::Deserializer::from_slice(header);
-    json.deserialize_map(UniqueKeys).map_err(container)
-}
-
 fn parse_description(json: Option<&String>) -> Result<Description, ModelError> {
-    let refuse = |reason: String| ModelError::Metadata { reason };
-    let json = json.ok_or_else(|| refuse("missing, expected a JSON description".to_owned()))?;
-    let invalid = |error: serde_json::Error| refuse(error.to_string());
-    let Versioned { version } = serde_json::from_str(json).map_err(invalid)?;
+    let json = json.ok_or_else(|| ModelError::Metadata {
+        reason: "missing, expected a JSON description".to_owned(),
+    })?;
+    let Versioned { version } = parse(json)?;
     if version != FORMAT_VERSION {
-        return Err(refuse(format!(
-            "found version {version}, expected {FORMAT_VERSION}"
-        )));
+        return Err(ModelError::Metadata {
+            reason: format!("found version {version}, expected {FORMAT_VERSION}"),
+        });
     }
-    serde_json::from_str(json).map_err(invalid)
+    parse(json)
 }
 
-/// The file's tensors, and how many of them the graph has asked for.
+/// Parses JSON whose errors say where in it they are.
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ModelError> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let refuse = |at: &str, error: serde_json::Error| {
+        let hint = if error.is_data() {
+            ""
+        } else {
+            ", expected JSON whose numbers are finite"
+        };
+        ModelError::Metadata {
+            reason: format!("{at}: {error}{hint}"),
+        }
+    };
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let at = error.path().to_string();
+        refuse(&at, error.into_inner())
+    })?;
+    deserializer.end().map_err(|error| refuse("end", error))?;
+    Ok(value)
+}
+
+/// The file's tensors that the graph has not asked for yet.
 struct Tensors<'a> {
-    file: SafeTensors<'a>,
-    read: usize,
+    unread: BTreeMap<String, Tensor<'a>>,
 }
 
-impl Tensors<'_> {
+impl<'a> Tensors<'a> {
     /// The bytes of a tensor, after its type and shape are what the graph asks for.
-    fn read(&mut self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8], ModelError> {
-        let tensor = self
-            .file
-            .tensor(name)
-            .map_err(|_| ModelError::MissingTensor {
-                name: name.to_owned(),
-                expected: format!("{dtype:?} {shape:?}"),
-            })?;
-        if tensor.dtype() != dtype || tensor.shape() != shape {
+    fn read(
+        &mut self,
+        name: String,
+        dtype: Dtype,
+        shape: &[usize],
+    ) -> Result<&'a [u8], ModelError> {
+        let expected = format!("{dtype} {shape:?}");
+        let Some(tensor) = self.unread.remove(&name) else {
+            return Err(ModelError::MissingTensor { name, expected });
+        };
+        if tensor.dtype != dtype || tensor.shape != shape {
+            let found = format!("{} {:?}", tensor.dtype, tensor.shape);
             return Err(ModelError::invalid(
                 format!("tensor `{name}`"),
-                format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
-                format!("{dtype:?} {shape:?}"),
+                found,
+                expected,
             ));
         }
-        self.read += 1;
-        Ok(tensor.data())
+        Ok(tensor.bytes)
     }
 
     fn read_i8(&mut self, name: String, shape: &[usize]) -> Result<Vec<i8>, ModelError> {
-        let bytes = self.read(&name, Dtype::I8, shape)?;
+        let bytes = self.read(name, Dtype::I8, shape)?;
         Ok(bytes.iter().map(|byte| byte.cast_signed()).collect())
     }
 
     fn read_rc(&mut self, module: &RcModule, name: TensorName) -> Result<RcTables, ModelError> {
         let shape = contributions_shape(module);
-        let bytes = self.read(&name.contributions(), Dtype::I16, &shape)?;
+        let bytes = self.read(name.contributions(), Dtype::I16, &shape)?;
         let values = bytes.as_chunks().0.iter();
         let contributions = values.map(|value| i16::from_le_bytes(*value)).collect();
-        let bytes = self.read(&name.thresholds(), Dtype::I32, &[THRESHOLDS])?;
+        let bytes = self.read(name.thresholds(), Dtype::I32, &[THRESHOLDS])?;
         let values = bytes.as_chunks().0.iter();
         Ok(RcTables {
             contributions,
@@ -279,32 +238,10 @@ impl Tensors<'_> {
         })
     }
 
-    fn refuse_unread(&self, graph: &Graph) -> Result<(), ModelError> {
-        if self.file.len() == self.read {
-            return Ok(());
-        }
-        let mut names: Vec<&str> = self.file.names();
-        names.sort_unstable();
-        let asked = asked_names(graph);
-        let stray = names.into_iter().find(|name| !asked.contains(*name));
-        Err(ModelError::UnexpectedTensor {
-            name: stray.unwrap_or_default().to_owned(),
-            expected: self.read,
-        })
-    }
-}
-
-fn asked_names(graph: &Graph) -> HashSet<String> {
-    let mut names = HashSet::new();
-    for (index, stage) in graph.stages.iter().enumerate() {
-        for (number, branch) in stage.branches.iter().enumerate() {
-            let name = TensorName::new(index, number);
-            names.insert(name.table());
-            if branch.rc.is_some() {
-                names.insert(name.contributions());
-                names.insert(name.thresholds());
-            }
+    fn refuse_unread(mut self) -> Result<(), ModelError> {
+        match self.unread.pop_first() {
+            None => Ok(()),
+            Some((name, _)) => Err(ModelError::UnexpectedTensor { name }),
         }
     }
-    names
 }

@@ -1,6 +1,7 @@
 //! What a model is: a graph, its tables, and where they came from.
 
 mod builtin;
+mod container;
 mod error;
 mod file;
 mod graph;
@@ -10,8 +11,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use container::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
 pub use error::ModelError;
-pub use file::{FORMAT_VERSION, MAX_FILE_BYTES, MAX_HEADER_BYTES};
+pub use file::FORMAT_VERSION;
 pub use graph::{
     Border, Branch, Graph, MAX_BRANCHES, MAX_OFFSET, MAX_RC_SIZE, MAX_SCALE, MAX_STAGES, Offset,
     Pattern, RcModule, Rounding, Stage, rotate_offset, rotate_sub_pixel,
