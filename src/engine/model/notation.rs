@@ -55,10 +55,28 @@ impl Graph {
         let stages = self.stages.iter().enumerate();
         let stages = stages.map(|(index, stage)| {
             let words = stage.branches.iter();
-            let words: Vec<String> = words.map(|branch| branch_word(branch, index)).collect();
+            let words: Vec<String> = words.map(|branch| branch.notation(index)).collect();
             words.join(" ")
         });
         stages.collect::<Vec<_>>().join(" ; ")
+    }
+}
+
+impl Branch {
+    /// The branch in the notation of this module, as it stands in stage `stage_index` (from 0).
+    #[must_use]
+    pub fn notation(&self, stage_index: usize) -> String {
+        let mut word = self.rc.map_or(String::new(), |rc| rc.size.to_string());
+        match (self.pattern, self.pattern.letter()) {
+            (Pattern::Point, _) => word.push('\''),
+            (_, Some('s')) if self.rc.is_some() => {}
+            (_, Some(letter)) => word.push(letter),
+            (pattern, None) => word.push_str(&format!("{:?}", pattern.offsets()).replace(' ', "")),
+        }
+        if self.input != stage_index {
+            word.push_str(&format!("@{}", self.input));
+        }
+        word
     }
 }
 
@@ -99,20 +117,6 @@ fn parse_branch(word: &str, stage_index: usize) -> Result<Branch, ModelError> {
         rc,
         pattern: pattern.ok_or_else(refuse)?,
     })
-}
-
-fn branch_word(branch: &Branch, stage_index: usize) -> String {
-    let mut word = branch.rc.map_or(String::new(), |rc| rc.size.to_string());
-    match (branch.pattern, branch.pattern.letter()) {
-        (Pattern::Point, _) => word.push('\''),
-        (_, Some('s')) if branch.rc.is_some() => {}
-        (_, Some(letter)) => word.push(letter),
-        (pattern, None) => word.push_str(&format!("{:?}", pattern.offsets()).replace(' ', "")),
-    }
-    if branch.input != stage_index {
-        word.push_str(&format!("@{}", branch.input));
-    }
-    word
 }
 
 #[cfg(test)]

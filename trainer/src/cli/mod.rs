@@ -1,0 +1,82 @@
+//! The command line: one file for each subcommand, each an `Args` with a `run`.
+
+mod export;
+mod import;
+mod inspect;
+mod prepare;
+mod test;
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use gstrclut::engine::Model;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Makes, converts and measures the look-up tables of the rclut video upscaler.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Prepare(prepare::Args),
+    Test(test::Args),
+    Inspect(inspect::Args),
+    Import(import::Args),
+    Export(export::Args),
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    /// Whatever stopped it; messages name the file, what was found and what was expected.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Prepare(args) => args.run(),
+            Command::Test(args) => args.run(),
+            Command::Inspect(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::Export(args) => args.run(),
+        }
+    }
+}
+
+/// A model by the file's path, by the name `family-xN` of a built-in one, or by its family and a scale.
+fn find_model(name: &str, scale: Option<u32>) -> Result<Arc<Model>> {
+    let model = if Path::new(name).is_file() || name.ends_with(".safetensors") {
+        let model = Model::open(name);
+        Arc::new(model.with_context(|| format!("model {name}"))?)
+    } else if let Some((family, digits)) = name.rsplit_once("-x") {
+        Model::builtin(family, digits.parse().unwrap_or_default())
+            .with_context(|| format!("model `{name}` is no file"))?
+    } else {
+        let scale = scale.with_context(|| {
+            format!("model `{name}`: no file; a built-in family needs a scale, such as `{name}-x2`")
+        })?;
+        Model::builtin(name, scale).with_context(|| format!("model `{name}` is no file"))?
+    };
+    if let Some(scale) = scale {
+        let found = model.graph().scale;
+        ensure!(
+            found == scale,
+            "model {name}: found scale {found}, expected {scale}"
+        );
+    }
+    Ok(model)
+}
+
+/// A bar over `length` steps that shows what is being worked on; silent where stderr is no terminal.
+fn progress_bar(length: usize, doing: &'static str) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{msg:>10} [{bar:40}] {pos}/{len} {per_sec} ETA {eta}")
+            .expect("a valid template")
+            .progress_chars("=> ");
+    ProgressBar::new(length as u64)
+        .with_style(style)
+        .with_message(doing)
+}

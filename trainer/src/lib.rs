@@ -1,0 +1,19 @@
+//! rclut-trainer: makes, converts and measures the tables that `rclut` plays.
+//!
+//! # The map
+//!
+//! - [`image`](mod@image): photographs in (PNG, JPEG, WebP), PNG out.
+//! - [`bicubic`]: MATLAB's `imresize`, by which the papers make their low-resolution images.
+//! - [`metrics`]: PSNR-Y and SSIM, the papers' way.
+//! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
+//! - [`published`]: the `.npy` tables of the SR-LUT and MuLUT releases.
+//! - [`cli`]: the command line, one file for each subcommand.
+//!
+//! The arithmetic of every output pixel is the engine's, `gstrclut::engine`; nothing here computes it a second time.
+
+pub mod bicubic;
+pub mod cli;
+pub mod evaluate;
+pub mod image;
+pub mod metrics;
+pub mod published;

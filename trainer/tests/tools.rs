@@ -1,0 +1,468 @@
+//! The commands that need no training, run as a user runs them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use assert_cmd::Command;
+use gstrclut::engine::Model;
+use rclut_trainer::{
+    image::{self, Image},
+    published,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn trainer(args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("rclut-trainer").unwrap();
+    command.args(args);
+    command
+}
+
+/// What a run that must succeed prints.
+fn output(args: &[&str]) -> String {
+    let assert = trainer(args).assert().success();
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+/// The message of a run that must fail.
+fn failure(args: &[&str]) -> String {
+    let assert = trainer(args).assert().failure();
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Measuring data that a fresh clone lacks.
+fn shared(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared")
+        .join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not here", path.display());
+    None
+}
+
+/// A file with a published name and arbitrary entries.
+fn write_table(folder: &Path, name: &str, shape: &[u64]) -> PathBuf {
+    let path = folder.join(name);
+    let count = shape.iter().product::<u64>() as usize;
+    let seed = name.bytes().map(usize::from).sum::<usize>();
+    let entries: Vec<i8> = (0..count).map(|i| ((i * 89 + seed) >> 3) as i8).collect();
+    published::write_table(&path, shape, &entries).unwrap();
+    path
+}
+
+/// A folder with one grey and one colour picture of soft shapes.
+fn write_photographs(folder: &Path) {
+    let sample = |i: usize, c: usize| {
+        let (x, y) = ((i % 37) as f64, (i / 37) as f64);
+        (120.0 + 60.0 * (x / 5.0 + c as f64).sin() + 50.0 * (y / 7.0).cos()) as u8
+    };
+    for components in [1, 3] {
+        let planes = (0..components).map(|c| (0..37 * 29).map(|i| sample(i, c)).collect());
+        let image = Image {
+            width: 37,
+            height: 29,
+            planes: planes.collect(),
+        };
+        image
+            .save_png(folder.join(format!("photograph{components}.png")))
+            .unwrap();
+    }
+}
+
+fn test_json(folder: &Path, args: &[&str]) -> Value {
+    let json = folder.join("figures.json");
+    let mut all = vec!["test", "--json", text(&json)];
+    all.extend(args);
+    output(&all);
+    serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap()
+}
+
+fn figure(report: &Value, pointer: &str) -> f64 {
+    report
+        .pointer(pointer)
+        .and_then(Value::as_f64)
+        .unwrap_or_else(|| panic!("{pointer} in {report}"))
+}
+
+#[test]
+fn tables_come_back_bit_for_bit() {
+    let folder = TempDir::new().unwrap();
+    let (model, exported) = (
+        folder.path().join("model.safetensors"),
+        folder.path().join("out"),
+    );
+    let names = ["s1_s", "s1_d", "s1_y", "s2_s", "s2_d", "s2_y"];
+    let files = names.map(|name| {
+        let outputs = if name.starts_with("s1") { 1 } else { 4 };
+        write_table(
+            folder.path(),
+            &format!("LUT_ft_x2_4bit_int8_{name}.npy"),
+            &[83521, outputs],
+        )
+    });
+    let mut args = vec![
+        "import",
+        "--graph",
+        "mulut",
+        "--scale",
+        "2",
+        "-o",
+        text(&model),
+    ];
+    args.extend(files.iter().map(|file| text(file)));
+    output(&args);
+    output(&["export", "--model", text(&model), "-o", text(&exported)]);
+    for file in &files {
+        let back = exported.join(file.file_name().unwrap());
+        assert!(
+            fs::read(file).unwrap() == fs::read(&back).unwrap(),
+            "{} changed",
+            back.display()
+        );
+    }
+}
+
+#[test]
+fn a_single_table_finds_its_place_with_or_without_a_published_name() {
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("own.safetensors");
+    let named = write_table(folder.path(), "Model_S_x3_4bit_int8.npy", &[83521, 1, 3, 3]);
+    output(&[
+        "import",
+        "--graph",
+        "srlut",
+        "--scale",
+        "3",
+        "-o",
+        text(&model),
+        text(&named),
+    ]);
+    let imported = Model::open(&model).unwrap();
+
+    // The same entries under another name and on the command line's word alone.
+    let other = folder.path().join("other.npy");
+    fs::copy(&named, &other).unwrap();
+    let placed = format!("1.s={}", text(&other));
+    for place in [vec![placed.as_str()], vec!["--table", &placed]] {
+        let mut args = vec![
+            "import",
+            "--graph",
+            "srlut",
+            "--scale",
+            "3",
+            "-o",
+            text(&model),
+        ];
+        args.extend(place);
+        output(&args);
+        let again = Model::open(&model).unwrap();
+        assert_eq!(again.graph(), imported.graph());
+        assert_eq!(again.tables(), imported.tables());
+    }
+    output(&[
+        "export",
+        "--model",
+        text(&model),
+        "-o",
+        text(folder.path()),
+        "--release",
+        "mulut",
+    ]);
+    let exported =
+        published::Table::read(&folder.path().join("LUT_ft_x3_4bit_int8_s1_s.npy")).unwrap();
+    assert_eq!(exported.entries, imported.tables()[0][0].table);
+}
+
+#[test]
+fn import_says_what_is_wrong_with_a_file() {
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("model.safetensors");
+    let good = write_table(folder.path(), "Model_S_x2_4bit_int8.npy", &[83521, 1, 2, 2]);
+    let short = write_table(folder.path(), "LUT_x2_4bit_int8_s1_s.npy", &[1000, 4]);
+    let coarse = write_table(folder.path(), "LUT_ft_x2_4bit_int8_s1_s.npy", &[6561, 4]);
+    let stray = write_table(folder.path(), "LUT_x2_4bit_int8_s1_d.npy", &[83521, 4]);
+    let unknown = write_table(folder.path(), "table.npy", &[83521, 4]);
+    for (scale, graph, files, expected) in [
+        (
+            "3",
+            "srlut",
+            vec![&good],
+            vec!["Model_S_x2", "found scale 2", "expected 3"],
+        ),
+        (
+            "2",
+            "srlut",
+            vec![&short],
+            vec!["s1_s.npy", "found 1000 rows", "83521"],
+        ),
+        (
+            "2",
+            "srlut",
+            vec![&coarse],
+            vec!["interval of 5 bits", "expected 4"],
+        ),
+        (
+            "2",
+            "srlut",
+            vec![&good, &stray],
+            vec!["s1_d.npy", "no such branch"],
+        ),
+        ("2", "srlut", vec![&unknown], vec!["table.npy", "1.s="]),
+        (
+            "2",
+            "s d",
+            vec![&good],
+            vec!["stage 1, branch d", "found no file"],
+        ),
+        ("2", "3 s", vec![&good], vec!["RC module"]),
+        ("2", "q", vec![&good], vec!["graph `q`"]),
+        ("1", "srlut", vec![], vec!["found no file"]),
+    ] {
+        let mut args = vec![
+            "import",
+            "--graph",
+            graph,
+            "--scale",
+            scale,
+            "-o",
+            text(&model),
+        ];
+        args.extend(files.iter().map(|file| text(file)));
+        let message = failure(&args);
+        for part in expected {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+        assert!(!model.exists(), "a refused import must leave no file");
+    }
+}
+
+#[test]
+fn prepared_images_measure_as_those_made_on_the_fly() {
+    let folder = TempDir::new().unwrap();
+    let (high, low) = (folder.path().join("hr"), folder.path().join("lr"));
+    fs::create_dir(&high).unwrap();
+    write_photographs(&high);
+    for extra in [
+        &["--rounding", "each-pass"][..],
+        &["--rounding", "once"],
+        &["--keep-size"],
+    ] {
+        let mut args = vec![
+            "prepare",
+            "--hr",
+            text(&high),
+            "--lr",
+            text(&low),
+            "--scale",
+            "2,3",
+        ];
+        args.extend(extra);
+        output(&args);
+        for scale in ["2", "3"] {
+            let given = low.join(format!("X{scale}"));
+            let mut args = vec!["--model", "rclut", "--scale", scale, "--hr", text(&high)];
+            args.extend(extra);
+            let made = test_json(folder.path(), &args);
+            args.extend(["--lr", text(&given)]);
+            assert_eq!(test_json(folder.path(), &args), made);
+        }
+    }
+}
+
+#[test]
+fn test_reports_each_image_the_mean_and_bicubic() {
+    let folder = TempDir::new().unwrap();
+    let (high, saved) = (folder.path().join("hr"), folder.path().join("saved"));
+    fs::create_dir(&high).unwrap();
+    write_photographs(&high);
+    let args = [
+        "--model",
+        "rclut-x2",
+        "--scale",
+        "2",
+        "--hr",
+        text(&high),
+        "--save",
+        text(&saved),
+    ];
+    let report = test_json(folder.path(), &args);
+    for key in ["psnr_y", "ssim", "bicubic_psnr_y"] {
+        let each = [0, 1].map(|i| figure(&report, &format!("/images/{i}/{key}")));
+        let mean = figure(&report, &format!("/mean/{key}"));
+        assert!(
+            (mean - (each[0] + each[1]) / 2.0).abs() < 1e-9,
+            "{key}: {mean} of {each:?}"
+        );
+    }
+    assert!(
+        figure(&report, "/mean/bicubic_psnr_y") > 25.0,
+        "bicubic on soft shapes: {report}"
+    );
+    assert_eq!(report["images"][0]["name"], "photograph1");
+    let saved: Vec<_> = image::list(&saved).unwrap();
+    let saved = saved.iter().map(|file| Image::open(file).unwrap());
+    assert!(
+        saved
+            .map(|image| (image.width, image.height, image.planes.len()))
+            .eq([(36, 28, 1), (36, 28, 3)])
+    );
+}
+
+#[test]
+fn test_refuses_what_it_cannot_measure() {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let hr = text(&empty);
+    for (model, scale, expected) in [
+        ("rclut", "2", "found no image"),
+        ("rclut-x2", "3", "found scale 2, expected 3"),
+        ("nothing", "2", "`nothing-x2`"),
+        ("nothing.safetensors", "2", "nothing.safetensors"),
+        ("rclut", "5", "5 is not in 1..=4"),
+    ] {
+        let message = failure(&["test", "--model", model, "--scale", scale, "--hr", hr]);
+        assert!(
+            message.contains(expected),
+            "`{expected}` is not in: {message}"
+        );
+    }
+}
+
+#[test]
+fn inspect_tells_what_a_model_is() {
+    let shown = output(&["inspect", "rclut-x2"]);
+    for part in ["rclut-x2", "receptive field", "operations/px", "provenance"] {
+        assert!(shown.contains(part), "`{part}` is not in: {shown}");
+    }
+    assert_eq!(output(&["inspect", "rclut", "--scale", "2"]), shown);
+    let message = failure(&["inspect", "rclut"]);
+    assert!(message.contains("rclut-x2"), "{message}");
+}
+
+#[test]
+fn published_mulut_tables_give_the_published_images_in_every_pixel() {
+    let (Some(tables), Some(data)) = (shared("published/mulut"), shared("data/bench/Set5")) else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let (model, saved) = (
+        folder.path().join("mulut.safetensors"),
+        folder.path().join("saved"),
+    );
+    let files: Vec<_> = fs::read_dir(&tables)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "npy"))
+        .collect();
+    let mut args = vec![
+        "import",
+        "--graph",
+        "mulut",
+        "--scale",
+        "4",
+        "-o",
+        text(&model),
+    ];
+    args.extend(files.iter().map(|file| text(file)));
+    output(&args);
+
+    let (high, low) = (data.join("HR"), data.join("LR_bicubic/X4"));
+    let args = [
+        "--model",
+        text(&model),
+        "--scale",
+        "4",
+        "--hr",
+        text(&high),
+        "--lr",
+        text(&low),
+        "--save",
+        text(&saved),
+    ];
+    let report = test_json(folder.path(), &args);
+    assert!(
+        (figure(&report, "/mean/psnr_y") - 30.6078).abs() < 5e-5,
+        "{report}"
+    );
+    assert!(
+        (figure(&report, "/mean/ssim") - 0.8656).abs() < 5e-5,
+        "{report}"
+    );
+    assert!(
+        (figure(&report, "/mean/bicubic_psnr_y") - 28.43).abs() < 5e-3,
+        "{report}"
+    );
+    for file in image::list(tables.join("Set5_x4")).unwrap() {
+        let ours = Image::open(saved.join(file.file_name().unwrap())).unwrap();
+        assert!(
+            ours == Image::open(&file).unwrap(),
+            "{} differs",
+            file.display()
+        );
+    }
+
+    output(&["export", "--model", text(&model), "-o", text(folder.path())]);
+    for file in files {
+        let back = fs::read(folder.path().join(file.file_name().unwrap())).unwrap();
+        assert!(
+            fs::read(file).unwrap() == back,
+            "{} changed",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn published_srlut_tables_give_the_published_figures() {
+    let (Some(tables), Some(data)) = (shared("published/srlut"), shared("data/bench/Set5/HR"))
+    else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("srlut.safetensors");
+    for (scale, rounding, expected) in [
+        ("2", "each-pass", 35.518),
+        ("3", "each-pass", 31.971),
+        ("4", "once", 29.832),
+    ] {
+        let file = tables.join(format!("Model_S_x{scale}_4bit_int8.npy"));
+        output(&[
+            "import",
+            "--graph",
+            "srlut",
+            "--scale",
+            scale,
+            "-o",
+            text(&model),
+            text(&file),
+        ]);
+        let args = [
+            "--model",
+            text(&model),
+            "--scale",
+            scale,
+            "--hr",
+            text(&data),
+            "--rounding",
+            rounding,
+            "--keep-size",
+        ];
+        let report = test_json(folder.path(), &args);
+        assert!(
+            (figure(&report, "/mean/psnr_y") - expected).abs() < 6e-4,
+            "{report}"
+        );
+    }
+}
