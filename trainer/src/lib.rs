@@ -6,12 +6,14 @@
 //! - [`bicubic`]: MATLAB's `imresize`, by which the papers make their low-resolution images.
 //! - [`metrics`]: PSNR-Y and SSIM, the papers' way.
 //! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
-//! - [`published`]: the `.npy` tables of the SR-LUT and MuLUT releases.
+//! - [`published`]: the tables and networks of the SR-LUT and MuLUT releases.
+//! - [`checkpoint`]: PyTorch checkpoints, read without executing them.
 //! - [`cli`]: the command line, one file for each subcommand.
 //!
 //! The arithmetic of every output pixel is the engine's, `gstrclut::engine`; nothing here computes it a second time.
 
 pub mod bicubic;
+pub mod checkpoint;
 pub mod cli;
 pub mod evaluate;
 pub mod image;

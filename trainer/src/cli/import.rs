@@ -1,6 +1,10 @@
-//! `import`: published `.npy` tables to a model file.
+//! `import`: published tables or networks to a model file.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use gstrclut::engine::{
@@ -8,15 +12,21 @@ use gstrclut::engine::{
     model::{Border, BranchTables, Graph, Info},
 };
 
-use crate::published::{PublishedName, Table};
+use crate::{
+    checkpoint,
+    published::{self, PublishedName, Table},
+};
 
-/// Make a model file from published tables.
+/// Make a model file from published tables or networks.
 ///
 /// Files with the names that SR-LUT and MuLUT publish (`Model_S_x2_4bit_int8.npy`, `LUT_x4_4bit_int8_s1_s.npy`,
 /// `LUT_ft_x4_4bit_int8_s1_s.npy`) find their place by themselves; any other is given as STAGE.BRANCH=FILE.
+/// A PyTorch checkpoint (`.pth`, a whole module or a state dictionary) of SR-LUT or MuLUT is evaluated on the grid of the
+/// tables; nothing in it is executed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rclut-trainer import --graph mulut --scale 4 -o mulut-x4.safetensors LUT_ft_x4_4bit_int8_s?_?.npy
+  rclut-trainer import --graph mulut --scale 4 -o mulut-x4.safetensors Model_200000.pth
   rclut-trainer import --graph 's ; s d' --scale 2 -o own.safetensors 1.s=first.npy 2.s=a.npy 2.d=b.npy")]
 pub struct Args {
     /// `srlut`, `mulut`, or a graph such as `s d y ; s d y`
@@ -40,7 +50,10 @@ pub struct Args {
     /// A table by its place, the branch written as in the graph: `--table 1.s=FILE`
     #[arg(long, value_name = "STAGE.BRANCH=FILE")]
     table: Vec<PlacedFile>,
-    /// Tables with published names, or STAGE.BRANCH=FILE
+    /// Interval bits of the tables read out of a checkpoint
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(3..=6))]
+    interval: u32,
+    /// Tables with published names, STAGE.BRANCH=FILE, or one .pth checkpoint
     #[arg(value_name = "FILES")]
     files: Vec<String>,
 }
@@ -102,10 +115,34 @@ impl Args {
             (Some(BorderName::Reflect), _) | (None, "srlut") => Border::Reflect,
             _ => Border::Edge,
         };
+        let tables = match &self.files[..] {
+            [file] if self.table.is_empty() && is_checkpoint(file) => {
+                self.read_networks(&mut graph, file.as_ref())?
+            }
+            _ => self.read_tables(&mut graph)?,
+        };
+        let model = Model::new(self.info(), graph, tables)?;
+        model.save(&self.output)?;
+        let notation = model.graph().notation();
+        println!("{}: {notation} at x{}", self.output.display(), self.scale);
+        Ok(())
+    }
+
+    /// The tables that a checkpoint's networks make at the interval asked for.
+    fn read_networks(&self, graph: &mut Graph, path: &Path) -> Result<Vec<Vec<BranchTables>>> {
+        for stage in &mut graph.stages {
+            stage.interval = self.interval;
+        }
+        let tables = published::tables_of_networks(&checkpoint::read(path)?, graph);
+        tables.with_context(|| format!("checkpoint {}", path.display()))
+    }
+
+    /// The tables in files, whose rows say their interval.
+    fn read_tables(&self, graph: &mut Graph) -> Result<Vec<Vec<BranchTables>>> {
         let mut files = self.placed_files()?;
         let mut tables = Vec::new();
         for index in 0..graph.stages.len() {
-            let (interval, stage) = read_stage(&graph, index, &mut files)?;
+            let (interval, stage) = read_stage(graph, index, &mut files)?;
             graph.stages[index].interval = interval;
             tables.push(stage);
         }
@@ -115,11 +152,7 @@ impl Args {
                 graph.notation()
             );
         }
-        let model = Model::new(self.info(), graph, tables)?;
-        model.save(&self.output)?;
-        let notation = model.graph().notation();
-        println!("{}: {notation} at x{}", self.output.display(), self.scale);
-        Ok(())
+        Ok(tables)
     }
 
     /// Every file given, after the scale in its name is the one asked for.
@@ -158,6 +191,12 @@ impl Args {
             provenance: provenance.into_iter().collect(),
         }
     }
+}
+
+fn is_checkpoint(file: &str) -> bool {
+    Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "pth" || extension == "pt")
 }
 
 /// The interval and the tables of one stage; the files used are taken out of the list.

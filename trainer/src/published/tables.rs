@@ -1,4 +1,4 @@
-//! The `.npy` tables that SR-LUT and MuLUT publish: their names, their shapes, reading and writing.
+//! The published `.npy` tables: their names, their shapes, reading and writing.
 //!
 //! One file holds the table of one branch as int8, `nodes^4` rows of `scale^2` (last stage) or one value:
 //!
