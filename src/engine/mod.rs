@@ -9,6 +9,7 @@ mod threads;
 mod tiles;
 mod upscaler;
 
+pub use kernels::resample::{Resampler, Siting};
 pub use model::Model;
 pub use plane::{Plane, PlaneMut};
 pub use threads::Workers;

@@ -5,6 +5,7 @@
 pub mod finish;
 pub mod point;
 pub mod rc;
+pub mod resample;
 pub mod simplex;
 
 use super::model::rotate_sub_pixel;

@@ -1,0 +1,139 @@
+//! Bicubic resampling of the planes that no table touches (ARITHMETIC, "Chroma and alpha").
+
+mod row;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::engine::{Plane, PlaneMut, UpscaleError, Workers};
+
+use row::Blendable;
+use weights::Axis;
+
+/// Processor cycles for one output sample, roughly; decides how many threads pay.
+const CYCLES_PER_SAMPLE: usize = 6;
+
+/// Where a plane's samples lie among the luma samples, along one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Siting {
+    /// Midway between the luma samples that share the sample. Also right for a plane that is not subsampled.
+    Centred,
+    /// At the first of the two luma samples that share the sample.
+    Cosited,
+}
+
+/// A Catmull-Rom resampler made ready for one scale and siting; its scratch memory grows at the first call.
+#[derive(Debug)]
+pub struct Resampler {
+    scale: usize,
+    horizontal: Axis,
+    vertical: Axis,
+    workers: Arc<Workers>,
+    band_rows: usize,
+    scratch: Vec<Scratch>,
+}
+
+/// One blended source row for each width of sample, with its edges repeated.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    narrow: Vec<i16>,
+    wide: Vec<i32>,
+}
+
+impl Resampler {
+    /// A resampler by `scale` (1..=4) for planes sited so; `band_rows` source rows make a band, 0 lets it choose.
+    #[must_use]
+    pub fn new(
+        scale: usize,
+        horizontal: Siting,
+        vertical: Siting,
+        workers: Arc<Workers>,
+        band_rows: usize,
+    ) -> Self {
+        let scratch = vec![Scratch::default(); workers.threads()];
+        Self {
+            scale,
+            horizontal: Axis::new(scale, horizontal),
+            vertical: Axis::new(scale, vertical),
+            workers,
+            band_rows,
+            scratch,
+        }
+    }
+
+    /// Resamples a plane of 8-bit samples.
+    ///
+    /// # Errors
+    /// [`UpscaleError::Size`] unless the destination is `scale` times the source; it may lack up to `scale - 1` columns
+    /// and rows, as the chroma of an odd frame does.
+    pub fn plane_u8(
+        &mut self,
+        source: &Plane<u8>,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<(), UpscaleError> {
+        self.run(source, destination, u8::MAX, |scratch| &mut scratch.narrow)
+    }
+
+    /// Resamples a plane of samples with `depth` significant bits in the low bits.
+    ///
+    /// # Errors
+    /// As [`Resampler::plane_u8`]; [`UpscaleError::Depth`] unless `depth` is 8..=16.
+    pub fn plane_u16(
+        &mut self,
+        source: &Plane<u16>,
+        destination: &mut PlaneMut<u16>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        if !(8..=16).contains(&depth) {
+            return Err(UpscaleError::Depth { found: depth });
+        }
+        let white = u16::MAX >> (16 - depth);
+        self.run(source, destination, white, |scratch| &mut scratch.wide)
+    }
+
+    fn run<T: Blendable>(
+        &mut self,
+        source: &Plane<T>,
+        destination: &mut PlaneMut<T>,
+        white: T,
+        blended: impl Fn(&mut Scratch) -> &mut Vec<T::Blended> + Sync,
+    ) -> Result<(), UpscaleError> {
+        self.check(source, destination)?;
+        let (scale, height) = (self.scale, destination.height());
+        let cycles = destination.width() * height * CYCLES_PER_SAMPLE;
+        let threads = self.workers.paying(cycles);
+        let band_rows = match self.band_rows {
+            0 => height.div_ceil(threads),
+            rows => rows * scale,
+        };
+        let (horizontal, vertical) = (&self.horizontal, &self.vertical);
+        let scratch = &mut self.scratch[..threads];
+        let bands = destination.bands(band_rows);
+        self.workers
+            .run(scratch, bands, |scratch, (first, mut band)| {
+                let blended = blended(scratch);
+                blended.resize(source.width() + 2 * row::EDGE, T::Blended::default());
+                let step = band.layout().step;
+                for y in 0..band.height() {
+                    let (taps, weights) = vertical.taps(first + y, source.height());
+                    let rows = taps.map(|tap| source.row(tap));
+                    row::blend(rows, source.layout().step, weights, blended);
+                    row::spread(blended, horizontal, white, band.row_mut(y), step);
+                }
+            });
+        Ok(())
+    }
+
+    fn check<T>(&self, source: &Plane<T>, destination: &PlaneMut<T>) -> Result<(), UpscaleError> {
+        let expected = (source.width() * self.scale, source.height() * self.scale);
+        let found = (destination.width(), destination.height());
+        let fits = |found, expected| found <= expected && found + self.scale > expected;
+        match fits(found.0, expected.0) && fits(found.1, expected.1) {
+            true => Ok(()),
+            false => Err(UpscaleError::Size { found, expected }),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One row: four source rows blended into one, then spread to the output's width.
+
+use super::weights::{Axis, Phase, WEIGHT_BITS};
+
+/// Samples that a blended row repeats on either side.
+pub const EDGE: usize = 2;
+
+/// Fraction bits of a blended sample.
+const BLEND_BITS: u32 = 6;
+
+const fn half(bits: u32) -> i64 {
+    1 << (bits - 1)
+}
+
+/// A width of sample; a blended one is as narrow as its range allows (-0.125 to 1.125 of white).
+pub trait Blendable: Copy + Sync + Send {
+    type Blended: Copy + Default + Send;
+
+    /// The weighted sum of four samples down a column, with `BLEND_BITS` of fraction.
+    fn blend(taps: [Self; 4], weights: [i32; 4]) -> Self::Blended;
+
+    /// The weighted sum of four blended samples along a row, rounded and held to `0..=white`.
+    fn finish(taps: [Self::Blended; 4], weights: [i32; 4], white: Self) -> Self;
+}
+
+impl Blendable for u8 {
+    type Blended = i16;
+
+    #[inline(always)]
+    fn blend(taps: [u8; 4], weights: [i32; 4]) -> i16 {
+        const DROP: u32 = WEIGHT_BITS - BLEND_BITS;
+        let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
+        ((sum + half(DROP) as i32) >> DROP) as i16
+    }
+
+    #[inline(always)]
+    fn finish(taps: [i16; 4], weights: [i32; 4], white: u8) -> u8 {
+        const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
+        let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
+        ((sum + half(DROP) as i32) >> DROP).clamp(0, i32::from(white)) as u8
+    }
+}
+
+impl Blendable for u16 {
+    type Blended = i32;
+
+    #[inline(always)]
+    fn blend(taps: [u16; 4], weights: [i32; 4]) -> i32 {
+        const DROP: u32 = WEIGHT_BITS - BLEND_BITS;
+        let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
+        (sum + half(DROP) as i32) >> DROP
+    }
+
+    #[inline(always)]
+    fn finish(taps: [i32; 4], weights: [i32; 4], white: u16) -> u16 {
+        const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
+        let sum: i64 = (0..4)
+            .map(|k| i64::from(taps[k]) * i64::from(weights[k]))
+            .sum();
+        ((sum + half(DROP)) >> DROP).clamp(0, i64::from(white)) as u16
+    }
+}
+
+/// Blends four rows, whose samples lie `step` apart, and repeats the ends of the result.
+pub fn blend<T: Blendable>(rows: [&[T]; 4], step: usize, weights: [i32; 4], blended: &mut [T::Blended]) {
+    let width = blended.len() - 2 * EDGE;
+    let middle = &mut blended[EDGE..][..width];
+    // A step known to the compiler lets it use vectors.
+    match step {
+        1 => blend_stepped(rows, 1, weights, middle),
+        2 => blend_stepped(rows, 2, weights, middle),
+        4 => blend_stepped(rows, 4, weights, middle),
+        _ => blend_stepped(rows, step, weights, middle),
+    }
+    let (left, right) = (middle[0], middle[width - 1]);
+    blended[..EDGE].fill(left);
+    blended[EDGE + width..].fill(right);
+}
+
+#[inline(always)]
+fn blend_stepped<T: Blendable>(
+    rows: [&[T]; 4],
+    step: usize,
+    weights: [i32; 4],
+    blended: &mut [T::Blended],
+) {
+    let rows = rows.map(|row| &row[..(blended.len() - 1) * step + 1]);
+    for (x, blended) in blended.iter_mut().enumerate() {
+        *blended = T::blend(rows.map(|row| row[x * step]), weights);
+    }
+}
+
+/// Spreads a blended row over an output row, whose samples lie `step` apart.
+pub fn spread<T: Blendable>(blended: &[T::Blended], axis: &Axis, white: T, row: &mut [T], step: usize) {
+    for (k, phase) in axis.phases().iter().enumerate() {
+        let Some(row) = row.get_mut(k * step..) else {
+            return;
+        };
+        // Steps known to the compiler let it use vectors.
+        match axis.phases().len() * step {
+            1 => spread_phase(blended, phase, white, row, 1),
+            2 => spread_phase(blended, phase, white, row, 2),
+            4 => spread_phase(blended, phase, white, row, 4),
+            step => spread_phase(blended, phase, white, row, step),
+        }
+    }
+}
+
+#[inline(always)]
+fn spread_phase<T: Blendable>(
+    blended: &[T::Blended],
+    phase: &Phase,
+    white: T,
+    row: &mut [T],
+    step: usize,
+) {
+    let taps = blended[phase.first..].windows(4);
+    for (sample, taps) in row.iter_mut().step_by(step).zip(taps) {
+        *sample = T::finish([taps[0], taps[1], taps[2], taps[3]], phase.weights, white);
+    }
+}
