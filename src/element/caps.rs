@@ -1,0 +1,258 @@
+//! Scaled and unscaled caps: what one pad may carry for what the other carries, and why not.
+
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::{Caps, CapsFeatures, CapsFeaturesRef, CapsRef, IntRange, Structure, StructureRef};
+use gst_video::VideoInfo;
+
+use super::frame::FORMATS;
+
+/// The largest width and height of a frame.
+pub const MAX_SIZE: i32 = 32_767;
+
+/// Features that a scaled frame keeps: all else is memory that we cannot read, or a layout that we do not know.
+const SCALABLE_FEATURES: [&str; 3] = [
+    "memory:SystemMemory",
+    "meta:GstVideoOverlayComposition",
+    "format:Interlaced",
+];
+
+/// Interlace modes whose buffers hold one picture each.
+const PICTURE_MODES: [&str; 2] = ["progressive", "alternate"];
+
+/// What both pads can carry: the formats in memory, and for passthrough wherever they are.
+pub fn template() -> Caps {
+    let memory = gst_video::VideoCapsBuilder::new()
+        .format_list(FORMATS)
+        .width_range(1..=MAX_SIZE)
+        .height_range(1..=MAX_SIZE)
+        .build();
+    let mut anywhere = memory.copy();
+    let features = CapsFeatures::new_any();
+    anywhere.make_mut().set_features_simple(Some(features));
+    let mut template = memory;
+    template.make_mut().append(anywhere);
+    template
+}
+
+/// How a size on one pad becomes a size on the other.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// Sink to source.
+    Multiply(i32),
+    /// Source to sink: exact multiples only.
+    Divide(i32),
+}
+
+impl Rule {
+    fn new(direction: gst::PadDirection, scale: u32) -> Self {
+        let scale = i32::try_from(scale).expect("a scale of at most 4");
+        match direction {
+            gst::PadDirection::Sink => Self::Multiply(scale),
+            _ => Self::Divide(scale),
+        }
+    }
+
+    /// A size, or every size of a range or list, on the other pad; none if no size is possible there.
+    fn apply(self, value: &glib::Value) -> Option<glib::SendValue> {
+        if let Ok(size) = value.get::<i32>() {
+            self.range(size, size, 1)
+        } else if let Ok(range) = value.get::<IntRange<i32>>() {
+            self.range(range.min(), range.max(), range.step())
+        } else if let Ok(list) = value.get::<gst::List>() {
+            let values = list.iter().filter_map(|value| self.apply(value));
+            let values: Vec<_> = values.collect();
+            (!values.is_empty()).then(|| gst::List::from_values(values).to_send_value())
+        } else {
+            None
+        }
+    }
+
+    /// `min..=max` in steps; GStreamer counts steps from 0, so only multiples of the step are in the range.
+    fn range(self, min: i32, max: i32, step: i32) -> Option<glib::SendValue> {
+        let (min, max) = (min.max(1), max.min(MAX_SIZE));
+        let (min, max, step) = match self {
+            Self::Multiply(scale) => {
+                let max = max.min(MAX_SIZE / scale) / step * step;
+                (up_to(min, step) * scale, max * scale, step * scale)
+            }
+            Self::Divide(scale) => {
+                let both = common_multiple(step, scale);
+                let (min, max) = (up_to(min, both), max / both * both);
+                (min / scale, max / scale, both / scale)
+            }
+        };
+        match min.cmp(&max) {
+            Ordering::Less => Some(IntRange::with_step(min, max, step).to_send_value()),
+            Ordering::Equal => Some(min.to_send_value()),
+            Ordering::Greater => None,
+        }
+    }
+
+    /// The same structure with its sizes on the other pad; none if they are impossible there.
+    fn structure(self, structure: &StructureRef) -> Option<Structure> {
+        let mut other = structure.to_owned();
+        for size in ["width", "height"] {
+            if let Ok(value) = structure.value(size) {
+                other.set_value(size, self.apply(value)?);
+            }
+        }
+        Some(other)
+    }
+}
+
+/// The first multiple of `step` that is not below `value`.
+fn up_to(value: i32, step: i32) -> i32 {
+    value.saturating_add(step - 1) / step * step
+}
+
+fn common_multiple(a: i32, b: i32) -> i32 {
+    let divisor = (1..=b)
+        .rev()
+        .find(|divisor| a % divisor == 0 && b % divisor == 0);
+    a / divisor.unwrap_or(1) * b
+}
+
+/// What the other pad may carry, when the pad of `direction` carries `caps` and any of `scales` may be used.
+pub fn transformed(caps: &CapsRef, direction: gst::PadDirection, scales: &[u32]) -> Caps {
+    let mut other = Caps::new_empty();
+    for (structure, features) in caps.iter_with_features() {
+        let Some((structure, features)) = scalable(structure, features) else {
+            continue;
+        };
+        for scale in scales {
+            if let Some(structure) = Rule::new(direction, *scale).structure(&structure) {
+                other.merge_structure_full(structure, Some(features.clone()));
+            }
+        }
+    }
+    other
+}
+
+/// The part of a structure that can be scaled at all: frames that we can read and that hold one picture.
+fn scalable(
+    structure: &StructureRef,
+    features: &CapsFeaturesRef,
+) -> Option<(Structure, CapsFeatures)> {
+    let features = if features.is_any() {
+        CapsFeatures::new_empty()
+    } else {
+        features.to_owned()
+    };
+    let known = |feature: &glib::GStr| SCALABLE_FEATURES.contains(&feature.as_str());
+    if !features.iter().all(known) {
+        return None;
+    }
+    if !structure.has_field("interlace-mode") {
+        return Some((structure.to_owned(), features));
+    }
+    let pictures = Structure::builder(structure.name())
+        .field("interlace-mode", gst::List::new(PICTURE_MODES))
+        .build();
+    Some((structure.intersect(&pictures)?, features))
+}
+
+/// Picks one of `candidates`, which fit `caps` on the pad of `direction`: the preferred scale first. What `caps` leave
+/// unsaid about colour, GStreamer fills in by the height; the result says it where the new height would change it.
+pub fn fixate(
+    direction: gst::PadDirection,
+    caps: &CapsRef,
+    candidates: Caps,
+    scales: &[u32],
+) -> Caps {
+    let preferred = scales.iter().find_map(|scale| {
+        let fitting = transformed(caps, direction, &[*scale]);
+        let fitting = candidates.intersect_with_mode(&fitting, gst::CapsIntersectMode::First);
+        (!fitting.is_empty()).then_some(fitting)
+    });
+    let mut fixed = preferred.unwrap_or(candidates);
+    fixed.fixate();
+    if direction == gst::PadDirection::Sink {
+        say_colour(caps, &mut fixed);
+    }
+    fixed
+}
+
+fn say_colour(source: &CapsRef, destination: &mut Caps) {
+    let (Ok(from), Ok(to)) = (
+        VideoInfo::from_caps(source),
+        VideoInfo::from_caps(destination),
+    ) else {
+        return;
+    };
+    let Some(structure) = destination.make_mut().structure_mut(0) else {
+        return;
+    };
+    if !structure.has_field("colorimetry") && from.colorimetry() != to.colorimetry() {
+        structure.set("colorimetry", from.colorimetry().to_string());
+    }
+    if !structure.has_field("chroma-site") && from.chroma_site() != to.chroma_site() {
+        structure.set("chroma-site", from.chroma_site().to_str());
+    }
+}
+
+/// Says why frames of fixed caps cannot be scaled by any of `scales` to what `downstream` takes, and what would help.
+pub fn refusal(caps: &CapsRef, scales: &[u32], downstream: &Caps) -> String {
+    let (Some(structure), Some(features)) = (caps.structure(0), caps.features(0)) else {
+        return "there are no caps".to_owned();
+    };
+    if let Some(foreign) = features
+        .iter()
+        .find(|feature| !SCALABLE_FEATURES.contains(&feature.as_str()))
+    {
+        return format!(
+            "frames in {foreign} cannot be read: put the element that downloads them to system memory before"
+        );
+    }
+    let mode = structure
+        .get::<&str>("interlace-mode")
+        .unwrap_or("progressive");
+    if !PICTURE_MODES.contains(&mode) {
+        return format!(
+            "interlaced frames (interlace-mode={mode}) cannot be scaled: put `deinterlace` before"
+        );
+    }
+    let (Ok(width), Ok(height)) = (
+        structure.get::<i32>("width"),
+        structure.get::<i32>("height"),
+    ) else {
+        return format!("frames of no fixed size: {structure}");
+    };
+    if mode == "alternate" && height % 2 != 0 {
+        return format!(
+            "fields of an odd height ({height}) cannot be scaled: put `videocrop` before"
+        );
+    }
+    let takes = |scale: &u32| {
+        let scaled = transformed(caps, gst::PadDirection::Sink, &[*scale]);
+        scaled.can_intersect(downstream)
+    };
+    let sizes = |scales: &[u32]| {
+        let mut text = String::new();
+        for scale in scales.iter().map(|scale| i64::from(*scale)) {
+            let comma = if text.is_empty() { "" } else { ", " };
+            let (width, height) = (i64::from(width) * scale, i64::from(height) * scale);
+            write!(text, "{comma}{width}x{height} (scale={scale})").expect("a string grows");
+        }
+        text
+    };
+    let largest = i64::from(width.max(height));
+    if scales
+        .iter()
+        .all(|scale| largest * i64::from(*scale) > i64::from(MAX_SIZE))
+    {
+        return format!("{} is larger than the limit of {MAX_SIZE}", sizes(scales));
+    }
+    let others: Vec<u32> = (1..=4).filter(takes).collect();
+    let help = match others.as_slice() {
+        [] => "no scale from 1 to 4 would do".to_owned(),
+        others => format!("{} would do", sizes(others)),
+    };
+    format!(
+        "downstream does not take {} of {width}x{height}: {help}",
+        sizes(scales)
+    )
+}

@@ -1,0 +1,53 @@
+//! The GStreamer face of the engine.
+//!
+//! - `imp.rs`: the element, in the order of every gst-plugins-rs element.
+//! - `selection.rs`: which model and which scales the properties choose.
+//! - `caps.rs`: what one pad may carry for what the other carries.
+//! - `frame.rs`: pixel format -> jobs of the engine, for each component.
+//! - `mapped.rs`: the memory of a mapped frame.
+
+/**
+ * SECTION:element-rclut
+ *
+ * Upscales raw video x2, x3 or x4 with learned look-up tables: in real time on plain processors, and with the same
+ * output bits on every machine, for every number of threads and every tile size. A model is built in; others are read
+ * from `.safetensors` files.
+ *
+ * Luma, or each of red, green and blue, goes through the tables; chroma and alpha through a bicubic resampler that
+ * respects the chroma site.
+ *
+ * ## Examples
+ * ```bash
+ * gst-launch-1.0 videotestsrc ! video/x-raw,width=320,height=180 ! rclut scale=2 ! videoconvert ! autovideosink
+ * ```
+ * Scale to what the next element asks for:
+ * ```bash
+ * gst-launch-1.0 filesrc location=in.mkv ! decodebin ! rclut ! video/x-raw,width=1920 ! videoconvert ! x264enc ! mp4mux ! filesink location=out.mp4
+ * ```
+ */
+use gst::glib;
+use gst::prelude::*;
+
+mod caps;
+mod frame;
+mod imp;
+mod mapped;
+mod selection;
+
+pub use selection::Scale;
+
+glib::wrapper! {
+    /// The `rclut` element: a video filter that upscales with look-up tables.
+    pub struct Rclut(ObjectSubclass<imp::Rclut>)
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// Registers the element with a plugin, or with the process where there is none.
+///
+/// # Errors
+/// If the registry refuses it.
+pub fn register(plugin: Option<&gst::Plugin>) -> Result<(), glib::BoolError> {
+    #[cfg(feature = "doc")]
+    Scale::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    gst::Element::register(plugin, "rclut", gst::Rank::NONE, Rclut::static_type())
+}
