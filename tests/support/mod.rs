@@ -4,4 +4,6 @@
 pub mod archive;
 pub mod document;
 pub mod model_file;
+#[cfg(feature = "plugin")]
+pub mod frames;
 pub mod tables;

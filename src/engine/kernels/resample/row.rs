@@ -62,7 +62,12 @@ impl Blendable for u16 {
 }
 
 /// Blends four rows, whose samples lie `step` apart, and repeats the ends of the result.
-pub fn blend<T: Blendable>(rows: [&[T]; 4], step: usize, weights: [i32; 4], blended: &mut [T::Blended]) {
+pub fn blend<T: Blendable>(
+    rows: [&[T]; 4],
+    step: usize,
+    weights: [i32; 4],
+    blended: &mut [T::Blended],
+) {
     let width = blended.len() - 2 * EDGE;
     let middle = &mut blended[EDGE..][..width];
     // A step known to the compiler lets it use vectors.
@@ -91,7 +96,13 @@ fn blend_stepped<T: Blendable>(
 }
 
 /// Spreads a blended row over an output row, whose samples lie `step` apart.
-pub fn spread<T: Blendable>(blended: &[T::Blended], axis: &Axis, white: T, row: &mut [T], step: usize) {
+pub fn spread<T: Blendable>(
+    blended: &[T::Blended],
+    axis: &Axis,
+    white: T,
+    row: &mut [T],
+    step: usize,
+) {
     for (k, phase) in axis.phases().iter().enumerate() {
         let Some(row) = row.get_mut(k * step..) else {
             return;

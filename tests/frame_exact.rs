@@ -1,0 +1,130 @@
+//! Frame-exactness: real pipelines for every format and scale give the bits whose hashes are in `tests/frame_exact/`, on
+//! every machine and for every number of threads and band height.
+//!
+//! `RCLUT_BLESS=1 cargo test --test frame_exact` writes the hashes anew, so that a change of output shows in git.
+#![cfg(feature = "plugin")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use support::frames;
+
+/// The hash of each case, such as `I420 smpte x2`; x1 is what goes in.
+type Hashes = BTreeMap<String, String>;
+
+/// Odd sizes, so that subsampled chroma does not divide.
+const SOURCE: &str = "width=37,height=23,framerate=25/1";
+
+/// Threads and rows in a band.
+const WAYS: [(u32, u32); 3] = [(1, 0), (2, 3), (7, 16)];
+
+fn hash(description: &str) -> String {
+    let run = frames::run(description);
+    assert_eq!(run.error, None, "{description}");
+    assert_eq!(run.frames.len(), 2, "{description}");
+    let mut hasher = Sha256::new();
+    run.frames
+        .iter()
+        .flatten()
+        .for_each(|plane| hasher.update(plane));
+    hasher
+        .finalize()
+        .iter()
+        .take(12)
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+}
+
+/// The hash of every case of a format, by `model`, in the first of `ways`; the others must agree with it.
+fn found(format: &str, model: impl Fn(u32) -> String, ways: &[(u32, u32)]) -> Hashes {
+    let mut hashes = Hashes::new();
+    for pattern in ["smpte", "zone-plate kx2=20 ky2=20 kt=3"] {
+        let source = format!(
+            "videotestsrc num-buffers=2 pattern={pattern} ! video/x-raw,format={format},{SOURCE}"
+        );
+        let name = format!("{format} {}", pattern.split(' ').next().unwrap());
+        let untouched = hash(&format!("{source} ! appsink name=sink"));
+        hashes.insert(format!("{name} x1"), untouched);
+        for scale in 2..=4 {
+            let model = model(scale);
+            let mut ways = ways.iter().map(|(threads, rows)| {
+                let rclut = format!(
+                    "rclut model={model} scale={scale} n-threads={threads} tile-size={rows}"
+                );
+                hash(&format!("{source} ! {rclut} ! appsink name=sink"))
+            });
+            let first = ways.next().unwrap();
+            assert!(
+                ways.all(|other| other == first),
+                "{name} x{scale}: threads or bands change the output"
+            );
+            hashes.insert(format!("{name} x{scale}"), first);
+        }
+    }
+    hashes
+}
+
+/// Compares with the committed hashes of a section, or writes them anew when asked to.
+fn judge(section: &str, found: &Hashes) {
+    let path = format!(
+        "{}/tests/frame_exact/{section}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    if std::env::var_os("RCLUT_BLESS").is_some() {
+        let lines = found.iter().map(|(case, hash)| format!("{case} {hash}\n"));
+        fs::write(&path, lines.collect::<String>()).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap();
+    let committed: Hashes = committed
+        .lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(case, hash)| (case.to_owned(), hash.to_owned()))
+        .collect();
+    assert!(
+        committed.keys().eq(found.keys()),
+        "{path} lists other cases than there are"
+    );
+    for (case, hash) in found {
+        let source = case[..case.len() - 1].to_owned() + "1";
+        if committed[&source] != found[&source] {
+            // That of another release of GStreamer may, which says nothing about us.
+            println!("SKIPPED {case}: videotestsrc draws another picture than the hashes are for");
+            continue;
+        }
+        assert_eq!(&committed[case], hash, "{case}");
+    }
+}
+
+#[test]
+fn every_format_and_scale_gives_the_committed_hash() {
+    let models = frames::models();
+    let formats = frames::formats();
+    let found = formats
+        .iter()
+        .flat_map(|format| found(format, |scale| models.path(scale), &WAYS));
+    judge("formats", &found.collect());
+}
+
+/// Apart from the formats, because these change whenever a built-in model does.
+#[test]
+fn every_builtin_model_gives_the_committed_hash() {
+    frames::init();
+    let found = ["I420", "RGB"].map(|format| found(format, |_| "rclut".to_owned(), &WAYS));
+    judge("builtin", &found.into_iter().flatten().collect());
+}
+
+#[test]
+fn every_thread_count_and_band_height_gives_the_same() {
+    let ways: Vec<_> = [1, 2, 7]
+        .into_iter()
+        .flat_map(|threads| [1, 5, 64].map(|rows| (threads, rows)))
+        .collect();
+    found("NV12", |_| "rclut".to_owned(), &ways);
+}
