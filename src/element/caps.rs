@@ -6,7 +6,7 @@ use std::fmt::Write;
 use gst::glib;
 use gst::prelude::*;
 use gst::{Caps, CapsFeatures, CapsFeaturesRef, CapsRef, IntRange, Structure, StructureRef};
-use gst_video::VideoInfo;
+use gst_video::{VideoChromaSite, VideoInfo};
 
 use super::frame::FORMATS;
 
@@ -120,39 +120,40 @@ fn common_multiple(a: i32, b: i32) -> i32 {
 pub fn transformed(caps: &CapsRef, direction: gst::PadDirection, scales: &[u32]) -> Caps {
     let mut other = Caps::new_empty();
     for (structure, features) in caps.iter_with_features() {
-        let Some((structure, features)) = scalable(structure, features) else {
+        let Some(structure) = pictures(structure) else {
             continue;
         };
-        for scale in scales {
-            if let Some(structure) = Rule::new(direction, *scale).structure(&structure) {
-                other.merge_structure_full(structure, Some(features.clone()));
+        for features in readable(features) {
+            for scale in scales {
+                if let Some(structure) = Rule::new(direction, *scale).structure(&structure) {
+                    other.merge_structure_full(structure, Some(features.clone()));
+                }
             }
         }
     }
     other
 }
 
-/// The part of a structure that can be scaled at all: frames that we can read and that hold one picture.
-fn scalable(
-    structure: &StructureRef,
-    features: &CapsFeaturesRef,
-) -> Option<(Structure, CapsFeatures)> {
-    let features = if features.is_any() {
-        CapsFeatures::new_empty()
-    } else {
-        features.to_owned()
-    };
+/// The features among these whose frames we can read.
+fn readable(features: &CapsFeaturesRef) -> Vec<CapsFeatures> {
+    if features.is_any() {
+        let known = |feature: &&str| CapsFeatures::new([*feature]);
+        return SCALABLE_FEATURES.iter().map(known).collect();
+    }
     let known = |feature: &glib::GStr| SCALABLE_FEATURES.contains(&feature.as_str());
-    if !features.iter().all(known) {
-        return None;
-    }
+    let all = features.iter().all(known);
+    all.then(|| features.to_owned()).into_iter().collect()
+}
+
+/// The part of a structure whose buffers hold one picture each.
+fn pictures(structure: &StructureRef) -> Option<Structure> {
     if !structure.has_field("interlace-mode") {
-        return Some((structure.to_owned(), features));
+        return Some(structure.to_owned());
     }
-    let pictures = Structure::builder(structure.name())
+    let modes = Structure::builder(structure.name())
         .field("interlace-mode", gst::List::new(PICTURE_MODES))
         .build();
-    Some((structure.intersect(&pictures)?, features))
+    structure.intersect(&modes)
 }
 
 /// Picks one of `candidates`, which fit `caps` on the pad of `direction`: the preferred scale first. What `caps` leave
@@ -177,20 +178,30 @@ pub fn fixate(
 }
 
 fn say_colour(source: &CapsRef, destination: &mut Caps) {
-    let (Ok(from), Ok(to)) = (
-        VideoInfo::from_caps(source),
-        VideoInfo::from_caps(destination),
-    ) else {
-        return;
-    };
-    let Some(structure) = destination.make_mut().structure_mut(0) else {
-        return;
-    };
-    if !structure.has_field("colorimetry") && from.colorimetry() != to.colorimetry() {
-        structure.set("colorimetry", from.colorimetry().to_string());
+    let colorimetry = |caps: &CapsRef| Some(VideoInfo::from_caps(caps).ok()?.colorimetry());
+    let implied = colorimetry(source).filter(|said| Some(*said) != colorimetry(destination));
+    let said = |caps: &CapsRef, field| caps.structure(0).is_some_and(|s| s.has_field(field));
+    if let Some(implied) = implied.filter(|_| !said(destination, "colorimetry")) {
+        destination
+            .make_mut()
+            .set("colorimetry", implied.to_string());
     }
-    if !structure.has_field("chroma-site") && from.chroma_site() != to.chroma_site() {
-        structure.set("chroma-site", from.chroma_site().to_str());
+    let site = chroma_site(source);
+    if !said(destination, "chroma-site") && site != chroma_site(destination) && !site.is_empty() {
+        destination.make_mut().set("chroma-site", site.to_str());
+    }
+}
+
+/// Where chroma lies: as the caps say, or as GStreamer fills in what they leave unsaid. (A [`VideoInfo`] forgets a
+/// chroma site that is said without a colorimetry.)
+pub fn chroma_site(caps: &CapsRef) -> VideoChromaSite {
+    let said = caps
+        .structure(0)
+        .and_then(|s| s.get::<&str>("chroma-site").ok());
+    let implied = || VideoInfo::from_caps(caps).map(|info| info.chroma_site());
+    match said.and_then(|site| site.parse().ok()) {
+        Some(site) => site,
+        None => implied().unwrap_or(VideoChromaSite::empty()),
     }
 }
 

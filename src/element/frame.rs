@@ -1,6 +1,6 @@
 //! Pixel format -> jobs: what the engine does with each component of a frame.
 
-use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
+use gst_video::{VideoChromaSite, VideoFormat, VideoFrameRef, VideoInfo};
 
 use crate::engine::plane::{Layout, PlaneError};
 use crate::engine::{Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler};
@@ -87,6 +87,7 @@ impl Plan {
     pub fn new(
         source: &VideoInfo,
         destination: &VideoInfo,
+        chroma_site: VideoChromaSite,
         upscaler: &Upscaler,
         band_rows: usize,
     ) -> Self {
@@ -97,9 +98,7 @@ impl Plan {
             let method = if is_for_tables(source, component) {
                 Method::Tables
             } else {
-                // What the caps leave unsaid about the site, GStreamer fills in by the height, so the two sides could
-                // differ; `caps::fixate` says the source's in the destination's caps.
-                let siting = siting(destination, component);
+                let siting = siting(source, component, chroma_site);
                 let known = sitings.iter().position(|known| *known == siting);
                 Method::Resample(known.unwrap_or_else(|| {
                     sitings.push(siting);
@@ -200,10 +199,8 @@ fn is_for_tables(info: &VideoInfo, component: u8) -> bool {
 }
 
 /// Where a component's samples lie among the luma's, horizontally and vertically.
-fn siting(info: &VideoInfo, component: u8) -> (Siting, Siting) {
-    use gst_video::VideoChromaSite;
+fn siting(info: &VideoInfo, component: u8, site: VideoChromaSite) -> (Siting, Siting) {
     let format = info.format_info();
-    let site = info.chroma_site();
     let along = |subsampling: u32, cosited| match site.contains(cosited) && subsampling > 0 {
         true => Siting::Cosited,
         false => Siting::Centred,

@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::subclass::prelude::*;
-use gst_video::{VideoFrameRef, VideoInfo};
+use gst_video::{VideoChromaSite, VideoFrameRef, VideoInfo};
 
 use crate::engine::{Model, Options, Upscaler};
 
@@ -77,6 +77,7 @@ struct State {
 struct Negotiated {
     source: VideoInfo,
     destination: VideoInfo,
+    chroma_site: VideoChromaSite,
     scale: u32,
 }
 
@@ -160,13 +161,13 @@ impl Rclut {
         };
         let engine = state.engine.insert(engine);
         if state.plan.is_none() {
-            let Negotiated {
-                source,
-                destination,
-                ..
-            } = negotiated;
-            let band_rows = engine.tile_size as usize;
-            let plan = Plan::new(source, destination, &engine.upscaler, band_rows);
+            let plan = Plan::new(
+                &negotiated.source,
+                &negotiated.destination,
+                negotiated.chroma_site,
+                &engine.upscaler,
+                engine.tile_size as usize,
+            );
             gst::debug!(CAT, imp = self, "Model {:?}: {plan:?}", engine.model);
             state.plan = Some(plan);
         }
@@ -439,11 +440,15 @@ impl VideoFilterImpl for Rclut {
     ) -> Result<(), gst::LoggableError> {
         gst::debug!(CAT, imp = self, "Negotiated {incaps:?} -> {outcaps:?}");
         let scale = out_info.width() / in_info.width();
+        if out_info.field_height() != in_info.field_height() * scale {
+            return Err(gst::loggable_error!(CAT, "Fields of an odd height"));
+        }
         let mut state = self.state.lock().unwrap();
         state.plan = None;
         state.negotiated = Some(Negotiated {
             source: in_info.clone(),
             destination: out_info.clone(),
+            chroma_site: caps::chroma_site(outcaps),
             scale,
         });
         self.prepare(&mut state)
@@ -480,5 +485,32 @@ impl VideoFilterImpl for Rclut {
                 gst::FlowError::Error
             })?;
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_element_error() {
+        gst::init().unwrap();
+        let element = glib::Object::new::<super::super::Rclut>();
+        let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        harness.set_src_caps_str("video/x-raw,format=GRAY8,width=4,height=4,framerate=25/1");
+        let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _state = element.imp().state.lock();
+            panic!("to poison the lock");
+        }));
+        assert!(poisoned.is_err());
+        let flow = harness.push(gst::Buffer::with_size(16).unwrap());
+        assert_eq!(flow, Err(gst::FlowError::Error));
+        let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
+        let gst::MessageView::Error(error) = message.view() else {
+            unreachable!("only errors are popped");
+        };
+        assert!(error.error().to_string().contains("Panicked"), "{error:?}");
     }
 }

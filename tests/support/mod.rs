@@ -3,7 +3,7 @@
 
 pub mod archive;
 pub mod document;
-pub mod model_file;
 #[cfg(feature = "plugin")]
 pub mod frames;
+pub mod model_file;
 pub mod tables;
