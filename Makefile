@@ -1,6 +1,10 @@
 # The two commands of the README, and those of whoever works on rclut. Nothing else is decided here.
 
-.PHONY: test setup
+.PHONY: demo test setup
+
+# Plays the bundled clip through the plugin and shows what it gains: target/demo/.
+demo: setup
+	scripts/demo.sh
 
 # Every test of the workspace; a GLib warning or critical fails the one that caused it.
 test: setup
