@@ -8,6 +8,7 @@
 //! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
 //! - [`published`]: the tables and networks of the SR-LUT and MuLUT releases.
 //! - [`checkpoint`]: PyTorch checkpoints, read without executing them.
+//! - [`grow`]: tables trained directly on photographs, with no network in between.
 //! - [`cli`]: the command line, one file for each subcommand.
 //!
 //! The arithmetic of every output pixel is the engine's, `gstrclut::engine`; nothing here computes it a second time.
@@ -16,6 +17,7 @@ pub mod bicubic;
 pub mod checkpoint;
 pub mod cli;
 pub mod evaluate;
+pub mod grow;
 pub mod image;
 pub mod metrics;
 pub mod published;

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, each an `Args` with a `run`.
 
 mod export;
+mod grow;
 mod import;
 mod inspect;
 mod prepare;
@@ -24,6 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(prepare::Args),
+    Grow(grow::Args),
     Test(test::Args),
     Inspect(inspect::Args),
     Import(import::Args),
@@ -38,6 +40,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Prepare(args) => args.run(),
+            Command::Grow(args) => args.run(),
             Command::Test(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Import(args) => args.run(),

@@ -1,0 +1,173 @@
+//! The network's output and everything that its gradient needs: ARITHMETIC sections 1 to 4 in real numbers.
+//!
+//! Rotations are those of the offsets, never of the image. Planes between stages hold whole levels, as in the engine.
+
+use gstrclut::engine::model::{Offset, rotate_offset, rotate_sub_pixel};
+
+use super::{
+    cells::Cells,
+    net::{Net, pattern_reach},
+    plane::Padded,
+    simd::widest,
+    table::Table,
+};
+
+/// What a run computes.
+pub struct Activations {
+    /// The source and the plane of every stage but the last.
+    pub planes: Vec<Padded>,
+    /// Those planes, the source left out, before they were rounded and clamped.
+    pub unrounded: Vec<Vec<f32>>,
+    /// By stage and branch, the planes R of an RC module in the four rotations.
+    pub rc: Vec<Vec<Option<[Padded; 4]>>>,
+    /// `scale^2` values for each source pixel, not rounded or clamped; entry `u*scale+v` is sub-pixel `(u, v)`.
+    pub output: Vec<f32>,
+}
+
+/// Runs a network over a plane of 8-bit levels, row by row.
+#[must_use]
+pub fn run(net: &Net, source: &[f32], size: (usize, usize)) -> Activations {
+    let border = net.graph.border;
+    let mut run = Activations {
+        planes: vec![Padded::new(source, size, net.margin(0), border)],
+        unrounded: Vec::new(),
+        rc: Vec::new(),
+        output: Vec::new(),
+    };
+    let last = net.branches.len() - 1;
+    for index in 0..=last {
+        let (mut values, rc) = run_stage(net, index, &run.planes);
+        run.rc.push(rc);
+        let ending = net.ending(index);
+        values
+            .iter_mut()
+            .for_each(|value| *value = *value / ending.average + ending.bias);
+        if index == last {
+            run.output = values;
+        } else {
+            let levels: Vec<f32> = values.iter().map(|value| to_level(*value)).collect();
+            run.planes
+                .push(Padded::new(&levels, size, net.margin(index + 1), border));
+            run.unrounded.push(values);
+        }
+    }
+    run
+}
+
+/// The 8-bit level nearest to a value.
+#[inline(always)]
+#[must_use]
+pub fn to_level(value: f32) -> f32 {
+    value.round_ties_even().clamp(0.0, 255.0)
+}
+
+/// Sums of a stage's look-ups for each pixel, and the planes of its RC modules.
+fn run_stage(net: &Net, index: usize, planes: &[Padded]) -> (Vec<f32>, Vec<Option<[Padded; 4]>>) {
+    let stage = &net.graph.stages[index];
+    let outputs = net.graph.outputs(index);
+    let (width, height) = planes[0].size();
+    let mut sums: [Vec<f32>; 4] = std::array::from_fn(|_| vec![0.0; width * height * outputs]);
+    let mut rc_planes = Vec::new();
+    for (place, branch) in stage.branches.iter().zip(&net.branches[index]) {
+        let plane = &planes[place.input];
+        let reach = pattern_reach(place.pattern);
+        let rc = branch.rc.as_ref().map(|rc| {
+            let plane = |rotation| widest(|| rc.plane(plane, rotation, reach, net.graph.border));
+            std::array::from_fn(plane)
+        });
+        for (rotation, sums) in sums.iter_mut().enumerate() {
+            let read = rc.as_ref().map_or(plane, |rc: &[Padded; 4]| &rc[rotation]);
+            let offsets = rotated(place.pattern.offsets(), rotation);
+            widest(|| add_look_ups(&branch.table, read, &offsets, sums));
+        }
+        rc_planes.push(rc);
+    }
+    (unrotated(&sums, outputs), rc_planes)
+}
+
+/// Offsets of a pattern in the unrotated frame.
+#[must_use]
+pub fn rotated(offsets: &[Offset], rotation: usize) -> Vec<Offset> {
+    offsets
+        .iter()
+        .map(|offset| rotate_offset(rotation, *offset))
+        .collect()
+}
+
+/// For each entry of a table, the sub-pixel that it lands on in the unrotated frame.
+#[must_use]
+pub fn landing(outputs: usize, rotation: usize) -> Vec<usize> {
+    let side = outputs.isqrt();
+    let entries = (0..outputs).map(|entry| (entry / side, entry % side));
+    let places = entries.map(|entry| rotate_sub_pixel(rotation, entry, side));
+    places.map(|(row, column)| row * side + column).collect()
+}
+
+/// Adds up the sums of the four rotated frames.
+fn unrotated(sums: &[Vec<f32>; 4], outputs: usize) -> Vec<f32> {
+    let mut total = vec![0.0; sums[0].len()];
+    for (rotation, sums) in sums.iter().enumerate() {
+        let landing = landing(outputs, rotation);
+        let pixels = total
+            .chunks_exact_mut(outputs)
+            .zip(sums.chunks_exact(outputs));
+        for (total, sums) in pixels {
+            for (place, sum) in landing.iter().zip(sums) {
+                total[*place] += sum;
+            }
+        }
+    }
+    total
+}
+
+/// Adds a table's look-ups on a plane to the sums of each pixel.
+#[inline(always)]
+pub fn add_look_ups(table: &Table, plane: &Padded, offsets: &[Offset], sums: &mut [f32]) {
+    match (offsets, table.outputs) {
+        (&[a, b, c, d], 1) => add::<4, 1>(table, plane, [a, b, c, d], sums),
+        (&[a, b, c, d], 4) => add::<4, 4>(table, plane, [a, b, c, d], sums),
+        (&[a, b, c, d], 9) => add::<4, 9>(table, plane, [a, b, c, d], sums),
+        (&[a, b, c, d], 16) => add::<4, 16>(table, plane, [a, b, c, d], sums),
+        (&[a], 1) => add::<1, 1>(table, plane, [a], sums),
+        (&[a], 4) => add::<1, 4>(table, plane, [a], sums),
+        (&[a], 9) => add::<1, 9>(table, plane, [a], sums),
+        (&[a], 16) => add::<1, 16>(table, plane, [a], sums),
+        _ => unreachable!("a pattern has 1 or 4 offsets, a table 1, 4, 9 or 16 outputs"),
+    }
+}
+
+#[inline(always)]
+fn add<const AXES: usize, const OUTPUTS: usize>(
+    table: &Table,
+    plane: &Padded,
+    offsets: [Offset; AXES],
+    sums: &mut [f32],
+) {
+    let (width, _) = plane.size();
+    let level = 1.0 / (1u32 << table.interval) as f32;
+    let (entries, _) = table.entries.as_chunks::<OUTPUTS>();
+    let mut cells = Cells::<AXES>::new(table, width);
+    for (y, sums) in sums.chunks_exact_mut(width * OUTPUTS).enumerate() {
+        cells.place(offsets.map(|offset| plane.row(y, offset)));
+        let (sums, _) = sums.as_chunks_mut::<OUTPUTS>();
+        for (x, sum) in sums.iter_mut().enumerate() {
+            let mut vertex = cells.first(x);
+            let mut above = 1.0;
+            for step in cells.steps(x) {
+                let fraction = step.fraction() * level;
+                add_scaled(sum, above - fraction, &entries[vertex]);
+                above = fraction;
+                vertex += step.stride();
+            }
+            add_scaled(sum, above, &entries[vertex]);
+        }
+    }
+}
+
+/// `sum += weight * entry`.
+#[inline(always)]
+pub fn add_scaled<const N: usize>(sum: &mut [f32; N], weight: f32, entry: &[f32; N]) {
+    for (sum, value) in sum.iter_mut().zip(entry) {
+        *sum += weight * value;
+    }
+}

@@ -1,0 +1,205 @@
+//! A network in training: one step at a time, deterministic for the same number of threads.
+
+use std::borrow::Cow;
+
+use gstrclut::engine::model::Graph;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    adam::{self, Adam, BranchMoments, Rates},
+    backward::{self, Gradient, add_gradient},
+    net::{Branch, Net, to_i8},
+    patches::Patch,
+    smooth::smooth,
+};
+
+/// A network, what it is played as, and the state of its optimiser.
+pub struct Learner {
+    /// The network in real numbers.
+    net: Net,
+    /// Once settled, the network in the numbers of the file; it runs, and `net` follows its gradient.
+    played: Option<Net>,
+    adam: Adam,
+    /// One gradient for each thread.
+    gradients: Vec<Gradient>,
+}
+
+/// What of a learner a checkpoint holds.
+#[derive(Serialize, Deserialize)]
+pub struct Saved<'a> {
+    branches: Cow<'a, [Vec<Branch>]>,
+    settled: bool,
+    adam: Cow<'a, [Vec<BranchMoments>]>,
+}
+
+impl Learner {
+    /// A learner that starts from a network, its batches shared by `threads` threads.
+    #[must_use]
+    pub fn new(net: Net, threads: usize) -> Self {
+        let adam = adam::new_moments(&net);
+        Self::with_moments(net, adam, threads)
+    }
+
+    fn with_moments(net: Net, adam: Adam, threads: usize) -> Self {
+        let gradients = vec![backward::zero_gradient(&net); threads];
+        Self {
+            net,
+            played: None,
+            adam,
+            gradients,
+        }
+    }
+
+    /// The learner that a checkpoint holds.
+    #[must_use]
+    pub fn resume(graph: Graph, saved: Saved, threads: usize) -> Self {
+        let net = Net {
+            graph,
+            branches: saved.branches.into_owned(),
+        };
+        let mut learner = Self::with_moments(net, saved.adam.into_owned(), threads);
+        if saved.settled {
+            learner.play_file_numbers();
+        }
+        learner
+    }
+
+    /// What a checkpoint must hold.
+    #[must_use]
+    pub fn saved(&self) -> Saved<'_> {
+        Saved {
+            branches: Cow::Borrowed(&self.net.branches),
+            settled: self.is_settled(),
+            adam: Cow::Borrowed(&self.adam),
+        }
+    }
+
+    /// The network that runs: once settled, in the numbers of the file.
+    #[must_use]
+    pub fn net(&self) -> &Net {
+        self.played.as_ref().unwrap_or(&self.net)
+    }
+
+    /// Whether the network runs the numbers of the file.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.played.is_some()
+    }
+
+    /// Refines the grids to `interval` bits, the untouched parts of the tables smoothed first, and forgets the
+    /// optimiser's moments; nothing if they are as fine already.
+    pub fn refine(&mut self, interval: u32) {
+        let intervals = |net: &Net| {
+            let branches = net.branches.iter().flatten();
+            branches
+                .map(|branch| branch.table.interval)
+                .collect::<Vec<_>>()
+        };
+        let mut fine = self.net.clone();
+        fine.refine(interval);
+        if intervals(&fine) != intervals(&self.net) {
+            self.smooth();
+            self.net.refine(interval);
+            *self = Self::new(self.net.clone(), self.gradients.len());
+        }
+    }
+
+    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point.
+    pub fn settle(&mut self) {
+        if !self.is_settled() {
+            self.smooth();
+            self.play_file_numbers();
+        }
+    }
+
+    fn play_file_numbers(&mut self) {
+        self.net.fix_rc();
+        let mut played = self.net.clone();
+        for branch in played.branches.iter_mut().flatten() {
+            branch
+                .table
+                .entries
+                .iter_mut()
+                .for_each(|entry| *entry = to_i8(*entry));
+        }
+        self.played = Some(played);
+        for gradient in &mut self.gradients {
+            gradient
+                .iter_mut()
+                .flatten()
+                .for_each(|branch| branch.rc.clear());
+        }
+    }
+
+    fn smooth(&mut self) {
+        for (index, moments) in self.adam.iter().enumerate() {
+            let starts = (0..moments.len()).map(|number| self.net.starting_table(index, number));
+            let starts: Vec<_> = starts.collect();
+            let branches = self.net.branches[index].par_iter_mut();
+            branches
+                .zip(moments)
+                .zip(starts)
+                .for_each(|((branch, moments), start)| {
+                    smooth(&mut branch.table, &moments.touches, &start);
+                });
+        }
+    }
+
+    /// Learns from a batch of square patches of `crop` pixels a side and returns their mean squared error, in levels.
+    pub fn step(&mut self, batch: &[Patch], crop: usize, rates: Rates) -> f64 {
+        let net = self.played.as_ref().unwrap_or(&self.net);
+        let shares = batch.par_chunks(batch.len().div_ceil(self.gradients.len()));
+        let errors = shares.zip(&mut self.gradients).map(|(share, gradient)| {
+            let errors = share.iter().map(|patch| {
+                add_gradient(net, &patch.source, &patch.target, (crop, crop), gradient)
+            });
+            errors.sum::<f64>()
+        });
+        let error = errors.collect::<Vec<_>>().iter().sum::<f64>() / batch.len() as f64;
+        let (total, others) = self
+            .gradients
+            .split_first_mut()
+            .expect("one thread at least");
+        for other in others {
+            merge(total, other);
+        }
+        adam::step(
+            &mut self.net,
+            self.played.as_mut(),
+            total,
+            &mut self.adam,
+            rates,
+        );
+        error
+    }
+}
+
+/// Adds one gradient to another and sets it to zero.
+fn merge(total: &mut Gradient, other: &mut Gradient) {
+    let branches = total.iter_mut().flatten().zip(other.iter_mut().flatten());
+    branches.for_each(|(total, other)| {
+        let rows = other.touched.len();
+        let outputs = total.table.len() / rows;
+        let values = total
+            .table
+            .par_chunks_mut(outputs)
+            .zip(other.table.par_chunks_mut(outputs));
+        let touched = total.touched.par_iter_mut().zip(&mut other.touched);
+        let rows = values.zip(touched).with_min_len(1024);
+        rows.filter(|(_, (_, touched))| **touched).for_each(
+            |((total, other), (total_touched, touched))| {
+                total
+                    .iter_mut()
+                    .zip(&*other)
+                    .for_each(|(total, other)| *total += other);
+                other.fill(0.0);
+                *total_touched = true;
+                *touched = false;
+            },
+        );
+        for (total, other) in total.rc.iter_mut().zip(&mut other.rc) {
+            *total += std::mem::take(other);
+        }
+    });
+}

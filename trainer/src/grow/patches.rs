@@ -1,0 +1,159 @@
+//! Patches cut at random from photographs, and a few from drawn pictures.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::{
+    drawn,
+    photos::{Photo, luma_of},
+};
+use crate::{
+    bicubic::{self, Rounding},
+    image::Image,
+};
+
+/// One patch in so many is of a drawn picture.
+const DRAWN: usize = 16;
+
+/// A square to learn from.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// Low-resolution levels, row by row.
+    pub source: Vec<f32>,
+    /// `scale^2` levels for each of them, as the network's output.
+    pub target: Vec<f32>,
+}
+
+/// Cuts patches, each pixel of each photograph as likely as another.
+pub struct Sampler<'a> {
+    photos: &'a [Photo],
+    /// Pixels of the photographs up to and with each one.
+    areas: Vec<usize>,
+    seed: u64,
+    scale: usize,
+    crop: usize,
+}
+
+/// What a patch is cut from a photograph's planes.
+#[derive(Clone, Copy)]
+enum Component {
+    Plane(usize),
+    Luma,
+}
+
+impl<'a> Sampler<'a> {
+    /// A sampler of patches of `crop` x `crop` low-resolution pixels.
+    #[must_use]
+    pub fn new(photos: &'a [Photo], scale: usize, crop: usize, seed: u64) -> Self {
+        let areas = photos.iter().scan(0, |total, photo| {
+            *total += photo.low.width * photo.low.height;
+            Some(*total)
+        });
+        Self {
+            photos,
+            areas: areas.collect(),
+            seed,
+            scale,
+            crop,
+        }
+    }
+
+    /// The patches of a step; the same for the same seed, whatever was drawn before.
+    #[must_use]
+    pub fn batch(&self, step: u64, count: usize) -> Vec<Patch> {
+        let patches = (0..count).into_par_iter().map(|index| {
+            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+            let number = step as usize * count + index;
+            random.set_stream(number as u64 + 1);
+            if number % DRAWN == DRAWN - 1 {
+                self.draw(&mut random)
+            } else {
+                self.cut(&mut random)
+            }
+        });
+        patches.collect()
+    }
+
+    fn draw(&self, random: &mut ChaCha8Rng) -> Patch {
+        let side = self.crop * self.scale;
+        let high = drawn::draw(side, random);
+        let low = bicubic::shrink(&high, self.scale, Rounding::EachPass);
+        let levels = |image: &Image| {
+            image.planes[0]
+                .iter()
+                .map(|v| f32::from(*v))
+                .collect::<Vec<_>>()
+        };
+        Patch {
+            source: levels(&low),
+            target: pixel_major(&levels(&high), side, self.scale),
+        }
+    }
+
+    fn cut(&self, random: &mut ChaCha8Rng) -> Patch {
+        let total = *self.areas.last().expect("there are photographs");
+        let pixel = random.random_range(0..total);
+        let photo = &self.photos[self.areas.partition_point(|area| *area <= pixel)];
+        let y = random.random_range(0..=photo.low.height - self.crop);
+        let x = random.random_range(0..=photo.low.width - self.crop);
+        let component = match (photo.low.planes.len(), random.random_range(0..4)) {
+            (1, _) => Component::Plane(0),
+            (_, 3) => Component::Luma,
+            (_, plane) => Component::Plane(plane),
+        };
+        // The network does not tell a quarter turn; of the eight ways to lay a square, two are left.
+        let transposed = random.random();
+        let low = cut(&photo.low, component, (y, x), self.crop, transposed);
+        let side = self.crop * self.scale;
+        let high = cut(
+            &photo.high,
+            component,
+            (y * self.scale, x * self.scale),
+            side,
+            transposed,
+        );
+        Patch {
+            source: low,
+            target: pixel_major(&high, side, self.scale),
+        }
+    }
+}
+
+/// A square of an image's component, row by row, or column by column if transposed.
+fn cut(
+    image: &Image,
+    component: Component,
+    (top, left): (usize, usize),
+    side: usize,
+    transposed: bool,
+) -> Vec<f32> {
+    let sample = |row: usize, column: usize| {
+        let (row, column) = if transposed {
+            (column, row)
+        } else {
+            (row, column)
+        };
+        let index = (top + row) * image.width + left + column;
+        f32::from(match component {
+            Component::Plane(plane) => image.planes[plane][index],
+            Component::Luma => luma_of(std::array::from_fn(|plane| image.planes[plane][index])),
+        })
+    };
+    let rows = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
+    rows.map(|(row, column)| sample(row, column)).collect()
+}
+
+/// The samples of a picture `scale` times as large as its source, gathered for each source pixel.
+#[must_use]
+pub fn pixel_major(samples: &[f32], width: usize, scale: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(samples.len());
+    for rows in samples.chunks_exact(width * scale) {
+        for x in (0..width).step_by(scale) {
+            for row in rows.chunks_exact(width) {
+                out.extend_from_slice(&row[x..x + scale]);
+            }
+        }
+    }
+    out
+}
