@@ -4,7 +4,7 @@
 mod models;
 
 use gstrclut::engine::{
-    Model, Options, Plane, PlaneMut, Upscaler,
+    Cpu, Model, Options, Plane, PlaneMut, Upscaler,
     model::{Border, Graph},
     plane::Layout,
     reference::{self, Image},
@@ -112,11 +112,12 @@ proptest! {
         depth in prop_oneof![3 => Just(8u32), 1 => 9..=16u32],
         (threads, band_rows) in (1..=8usize, 0..=9usize),
         (source, destination) in (packing(), packing()),
+        cpu in proptest::sample::select(&Cpu::ALL),
     ) {
         let model = tables.model(graph);
         let image = content.image(width, height, depth);
         let expected = reference::run(&model, &image, depth);
-        let options = Options { threads, band_rows, ..Options::default() };
+        let options = Options { threads, band_rows, cpu: Some(cpu) };
         let mut upscaler = Upscaler::new(&model, options).unwrap();
         for pass in ["first", "second"] {
             let found = upscale(&mut upscaler, &image, depth, source, destination);
@@ -149,14 +150,14 @@ fn known_graphs_equal_the_reference() {
             ] {
                 let image = content.image(133, 37, depth);
                 let expected = reference::run(&model, &image, depth);
-                for (threads, band_rows) in [(1, 0), (2, 0), (3, 5)] {
-                    let mut upscaler = two_planes_upscaler(&model, threads, band_rows);
+                for (cpu, threads, band_rows) in runs() {
+                    let mut upscaler = used_upscaler(&model, cpu, threads, band_rows);
                     let plain = Packing {
                         step: 1,
                         padding: 0,
                     };
                     let found = upscale(&mut upscaler, &image, depth, plain, plain);
-                    let what = format!("{text} x{scale}, {depth} bits, {threads} threads");
+                    let what = format!("{text} x{scale}, {depth} bits, {threads} threads, {cpu:?}");
                     assert_equal(&found, expected.output(), &what);
                 }
             }
@@ -164,12 +165,23 @@ fn known_graphs_equal_the_reference() {
     }
 }
 
+/// Every instruction set that the processor has, with one thread and with several.
+fn runs() -> impl Iterator<Item = (Cpu, usize, usize)> {
+    Cpu::ALL.into_iter().flat_map(|cpu| {
+        if cpu > Cpu::detected() {
+            println!("SKIPPED: {} is more than this processor has", cpu.name());
+            return vec![];
+        }
+        vec![(cpu, 1, 0), (cpu, 3, 5)]
+    })
+}
+
 /// An upscaler that has already run over planes of other sizes and depths.
-fn two_planes_upscaler(model: &Model, threads: usize, band_rows: usize) -> Upscaler {
+fn used_upscaler(model: &Model, cpu: Cpu, threads: usize, band_rows: usize) -> Upscaler {
     let options = Options {
         threads,
         band_rows,
-        ..Options::default()
+        cpu: Some(cpu),
     };
     let mut upscaler = Upscaler::new(model, options).unwrap();
     let plain = Packing {

@@ -1,5 +1,6 @@
 //! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
 
+mod cpu;
 mod kernels;
 pub mod model;
 mod plan;
@@ -9,6 +10,7 @@ mod threads;
 mod tiles;
 mod upscaler;
 
+pub use cpu::Cpu;
 pub use kernels::resample::{Resampler, Siting};
 pub use model::Model;
 pub use plane::{Plane, PlaneMut};

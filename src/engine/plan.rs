@@ -2,11 +2,14 @@
 //! runs ahead of the output.
 
 use super::{
+    cpu::Cpu,
     kernels::{
         finish::Finish,
         point::Point,
         rc,
-        simplex::{Folded, Rotated, Table, Unfold},
+        simplex::{Folded, Rotated, Table},
+        slots,
+        unfold::Unfold,
     },
     model::{Border, Branch, Model, Pattern, Stage},
 };
@@ -90,10 +93,12 @@ pub enum Source {
 }
 
 impl Plan {
-    /// Packs a model for planes of `depth` bits.
+    /// Packs a model for planes of `depth` bits and an instruction set that the processor has.
     #[must_use]
-    pub fn new(model: &Model, depth: u32) -> Self {
-        let mut builder = Builder::new(model, depth);
+    pub fn new(model: &Model, depth: u32, cpu: Cpu) -> Self {
+        // Deeper planes have portable kernels only.
+        let cpu = if depth == 8 { cpu } else { Cpu::Portable };
+        let mut builder = Builder::new(model, depth, cpu);
         for index in 0..model.graph().stages.len() {
             builder.stage(index);
         }
@@ -135,6 +140,7 @@ struct Edge {
 struct Builder<'a> {
     model: &'a Model,
     depth: u32,
+    cpu: Cpu,
     steps: Vec<Step>,
     edges: Vec<Edge>,
     /// The steps that make each plane, map and fold.
@@ -144,10 +150,11 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(model: &'a Model, depth: u32) -> Self {
+    fn new(model: &'a Model, depth: u32, cpu: Cpu) -> Self {
         let mut builder = Self {
             model,
             depth,
+            cpu,
             steps: Vec::new(),
             edges: Vec::new(),
             planes: vec![0],
@@ -288,12 +295,12 @@ impl<'a> Builder<'a> {
             Pattern::Point => Source::Point {
                 map,
                 module,
-                kernel: Point::new(table),
+                kernel: Point::new(&table),
             },
             Pattern::Simplex(pattern) => Source::Map {
                 map,
                 module,
-                kernel: Rotated::new(table, pattern),
+                kernel: Rotated::new(&table, pattern, self.cpu),
             },
         }
     }
@@ -308,7 +315,7 @@ impl<'a> Builder<'a> {
             Some(distance) => self.fold(branch.input, table, distance),
             None => Source::Plane {
                 plane: branch.input,
-                kernel: Rotated::new(table, pattern),
+                kernel: Rotated::new(&table, pattern, self.cpu),
             },
         }
     }
@@ -324,10 +331,10 @@ impl<'a> Builder<'a> {
         let margin = &mut self.steps[from].margin;
         *margin = distance.max(*margin);
         let fold = self.folds.len();
-        let unfold = Unfold::new(distance, table.side * table.side);
+        let unfold = Unfold::new(distance, slots(table.side));
         let operation = Operation::Fold {
             input,
-            kernel: Folded::new(table),
+            kernel: Folded::new(&table, self.cpu),
             unfold,
             fold,
         };

@@ -3,7 +3,7 @@
 
 use super::{
     PlaneMut,
-    kernels::{LANES, Sample, padded_width},
+    kernels::{LANES, Sample, padded_width, slots},
     model::{Border, Offset},
     plan::{LookUp, Operation, Plan, Source, Step},
     plane::Plane,
@@ -146,7 +146,7 @@ impl<S: Sample> Scratch<S> {
                 self.maps.push(Ring::new(size, 1, planes, rows, border));
             }
             Operation::Fold { unfold, .. } => {
-                let values = unfold.outputs();
+                let values = unfold.slots();
                 self.folds.push(Ring::new(size, values, 4, rows, border));
             }
             Operation::Stage {
@@ -155,7 +155,7 @@ impl<S: Sample> Scratch<S> {
                 plane,
                 ..
             } => {
-                let sums = groups * finish.side() * finish.side() * padded_width(size.width);
+                let sums = groups * slots(finish.side()) * padded_width(size.width);
                 self.sums
                     .resize(self.sums.len().max(sums), S::Sum::default());
                 if plane.is_some() {
@@ -264,7 +264,7 @@ impl<S: Sample> Scratch<S> {
 
     /// Sums that a part of a stage's row has.
     fn group_length(&self, side: usize) -> usize {
-        side * side * padded_width(self.size.width)
+        slots(side) * padded_width(self.size.width)
     }
 
     /// Sums a stage's look-ups for a row.

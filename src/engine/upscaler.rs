@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Model, Plane, PlaneMut, Workers,
+    Cpu, Model, Plane, PlaneMut, Workers, cpu,
     kernels::Sample,
     plan::Plan,
     tiles::{self, Scratch, Size},
@@ -16,6 +16,8 @@ pub struct Options {
     pub threads: usize,
     /// Rows of the source in a band, each band the work of one thread at a time; 0 lets the engine choose.
     pub band_rows: usize,
+    /// Instruction set to stay within; `None` means the best of the processor. `RCLUT_CPU` lowers it further.
+    pub cpu: Option<Cpu>,
 }
 
 /// Why a plane cannot be upscaled.
@@ -31,6 +33,9 @@ pub enum UpscaleError {
     /// Bits in a sample.
     #[error("depth: found {found} bits, expected 8..=16")]
     Depth { found: u32 },
+    /// The environment names an instruction set that there is no kernel for.
+    #[error("{}: found `{found}`, expected one of: {}", cpu::VARIABLE, Cpu::ALL.map(Cpu::name).join(", "))]
+    Cpu { found: String },
     /// The thread pool could not be made.
     #[error("thread pool: {0}")]
     Threads(String),
@@ -41,6 +46,7 @@ pub struct Upscaler {
     model: Model,
     workers: Arc<Workers>,
     band_rows: usize,
+    cpu: Cpu,
     eight: Pipeline<u8>,
     /// For the depth of the last plane above 8 bits.
     deep: Option<Pipeline<u16>>,
@@ -50,13 +56,16 @@ impl Upscaler {
     /// Packs a model. The one place that allocates; see the methods.
     ///
     /// # Errors
-    /// [`UpscaleError::Threads`] if the pool cannot be made.
+    /// [`UpscaleError::Threads`] if the pool cannot be made, [`UpscaleError::Cpu`] if the environment names no
+    /// instruction set.
     pub fn new(model: &Model, options: Options) -> Result<Self, UpscaleError> {
+        let cpu = Cpu::allowed(options.cpu)?;
         Ok(Self {
             model: model.clone(),
             workers: Workers::new(options.threads)?,
             band_rows: options.band_rows,
-            eight: Pipeline::new(model, 8),
+            cpu,
+            eight: Pipeline::new(model, 8, cpu),
             deep: None,
         })
     }
@@ -65,6 +74,12 @@ impl Upscaler {
     #[must_use]
     pub fn scale(&self) -> usize {
         self.model.scale()
+    }
+
+    /// The instruction set of the kernels that run.
+    #[must_use]
+    pub fn cpu(&self) -> Cpu {
+        self.cpu
     }
 
     /// The threads, for other work on the same frames.
@@ -104,7 +119,7 @@ impl Upscaler {
         self.check_size(source, destination)?;
         let kept = self.deep.take();
         let deep = kept.filter(|deep| deep.plan.depth == depth);
-        let deep = deep.unwrap_or_else(|| Pipeline::new(&self.model, depth));
+        let deep = deep.unwrap_or_else(|| Pipeline::new(&self.model, depth, self.cpu));
         let deep = self.deep.insert(deep);
         deep.run(source, destination, &self.workers, self.band_rows);
         Ok(())
@@ -133,9 +148,9 @@ struct Pipeline<S: Sample> {
 }
 
 impl<S: Sample> Pipeline<S> {
-    fn new(model: &Model, depth: u32) -> Self {
+    fn new(model: &Model, depth: u32, cpu: Cpu) -> Self {
         Self {
-            plan: Plan::new(model, depth),
+            plan: Plan::new(model, depth, cpu),
             scratches: Vec::new(),
         }
     }

@@ -7,6 +7,10 @@ pub mod point;
 pub mod rc;
 pub mod resample;
 pub mod simplex;
+pub mod unfold;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use super::model::rotate_sub_pixel;
 
@@ -26,12 +30,27 @@ pub trait Sample: Copy + Default + Send + Sync + Into<u16> + 'static {
 
     /// The sample with this value, which fits.
     fn from_u16(value: u16) -> Self;
+
+    /// The row as it is, for kernels of 8-bit planes.
+    ///
+    /// # Panics
+    /// If samples have more than 8 bits: the plan gives such planes other kernels.
+    fn bytes(row: &[Self]) -> &[u8];
 }
 
 /// Sums of look-ups, each a look-up's value times the interval.
 pub trait Accumulator: Copy + Default + Send + Sync + Into<i32> + 'static {
     /// Adds a value; whoever adds knows that the sum fits.
     fn add(&mut self, value: i32);
+
+    /// The sums as they are, for kernels of 8-bit planes.
+    ///
+    /// # Panics
+    /// If they have more than 16 bits: the plan gives deeper planes other kernels.
+    fn sixteen_bits_mut(sums: &mut [Self]) -> &mut [i16];
+
+    /// As [`Accumulator::sixteen_bits_mut`].
+    fn sixteen_bits(sums: &[Self]) -> &[i16];
 }
 
 impl Sample for u8 {
@@ -39,6 +58,10 @@ impl Sample for u8 {
 
     fn from_u16(value: u16) -> Self {
         value as Self
+    }
+
+    fn bytes(row: &[Self]) -> &[u8] {
+        row
     }
 }
 
@@ -48,17 +71,47 @@ impl Sample for u16 {
     fn from_u16(value: u16) -> Self {
         value
     }
+
+    fn bytes(_: &[Self]) -> &[u8] {
+        unreachable!("a kernel of 8-bit planes for a deeper one")
+    }
 }
 
 impl Accumulator for i16 {
     fn add(&mut self, value: i32) {
         *self = self.wrapping_add(value as Self);
     }
+
+    fn sixteen_bits_mut(sums: &mut [Self]) -> &mut [i16] {
+        sums
+    }
+
+    fn sixteen_bits(sums: &[Self]) -> &[i16] {
+        sums
+    }
 }
 
 impl Accumulator for i32 {
     fn add(&mut self, value: i32) {
         *self += value;
+    }
+
+    fn sixteen_bits_mut(_: &mut [Self]) -> &mut [i16] {
+        unreachable!("a kernel of 8-bit planes for a deeper one")
+    }
+
+    fn sixteen_bits(_: &[Self]) -> &[i16] {
+        unreachable!("a kernel of 8-bit planes for a deeper one")
+    }
+}
+
+/// Sums that a pixel has room for in a row: those of its `side^2` outputs, and at scale 3 as many as at scale 4, so that
+/// vectors hold whole pixels.
+#[must_use]
+pub fn slots(side: usize) -> usize {
+    match side {
+        1 | 2 => side * side,
+        _ => 16,
     }
 }
 

@@ -70,7 +70,7 @@ impl Finish {
 
     /// Turns the sums of `width` pixels into `side` rows of samples.
     ///
-    /// `sums` has `groups` equal parts that add up to the stage's sum, `side^2` values for each pixel in each; `outputs`
+    /// `sums` has `groups` equal parts that add up to the stage's sum, [`slots`](super::slots) for each pixel in each; `outputs`
     /// has `side` equal parts, one for each row.
     pub fn rows<S: Sample>(&self, sums: &[S::Sum], groups: usize, width: usize, outputs: &mut [S]) {
         portable::rows(self, sums, groups, width, outputs);

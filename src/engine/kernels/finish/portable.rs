@@ -1,6 +1,7 @@
 //! The end of a stage on any processor.
 
 use super::{Finish, POINT, Sample};
+use crate::engine::kernels::slots;
 
 pub fn rows<S: Sample>(
     finish: &Finish,
@@ -14,7 +15,7 @@ pub fn rows<S: Sample>(
     let row_length = outputs.len() / side;
     for (row, output) in outputs.chunks_exact_mut(row_length).enumerate() {
         for (x, output) in output[..width * side].iter_mut().enumerate() {
-            let place = (x / side * side + row) * side + x % side;
+            let place = x / side * slots(side) + row * side + x % side;
             let parts = (0..groups).map(|number| sums[number * group + place].into());
             *output = S::from_u16(finish.sample(parts.sum()));
         }

@@ -1,9 +1,16 @@
 //! 4-D simplex interpolation of a row, four rotations at once (ARITHMETIC sections 1 and 2).
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod layout;
 mod portable;
 
-use super::{Accumulator, Sample, sub_pixel_places};
-use crate::engine::model::{Offset, rotate_offset};
+use super::{Accumulator, Sample};
+use crate::engine::{
+    cpu::Cpu,
+    model::{Offset, rotate_offset},
+};
 
 /// The table of one branch, as the model has it.
 #[derive(Clone, Copy)]
@@ -23,18 +30,42 @@ pub struct Table<'a> {
 /// A branch with any pattern: sixteen samples, four look-ups for each pixel.
 pub struct Rotated {
     offsets: [[Offset; 4]; 4],
-    kernel: portable::Rotated,
+    kernel: RotatedKernel,
+}
+
+enum RotatedKernel {
+    Portable(portable::Rotated),
+    #[cfg(target_arch = "x86_64")]
+    Avx512One(avx512::RotatedOne),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Four(avx512::RotatedFour),
+}
+
+impl RotatedKernel {
+    fn new(table: &Table, cpu: Cpu) -> Self {
+        match (cpu, table.side) {
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 1) if table.has_layout() => {
+                Self::Avx512One(avx512::RotatedOne::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 2) if table.has_layout() => {
+                Self::Avx512Four(avx512::RotatedFour::new(table))
+            }
+            _ => Self::Portable(portable::Rotated::new(table)),
+        }
+    }
 }
 
 impl Rotated {
-    /// Packs a table.
+    /// Packs a table. Only planes of 8 bits have kernels above [`Cpu::Portable`].
     #[must_use]
-    pub fn new(table: Table, pattern: [Offset; 4]) -> Self {
+    pub fn new(table: &Table, pattern: [Offset; 4], cpu: Cpu) -> Self {
         Self {
             offsets: std::array::from_fn(|rotation| {
                 pattern.map(|offset| rotate_offset(rotation, offset))
             }),
-            kernel: portable::Rotated::new(table, sub_pixel_places(table.side)),
+            kernel: RotatedKernel::new(table, cpu),
         }
     }
 
@@ -44,7 +75,7 @@ impl Rotated {
         &self.offsets
     }
 
-    /// Adds the look-ups of `width` pixels to `sums`, `side^2` for each pixel.
+    /// Adds the look-ups of `width` pixels to `sums`, [`slots`](super::slots) for each pixel.
     ///
     /// `inputs` has, for each rotation and axis, the row to read from the first pixel's sample on.
     pub fn add<I: Sample, A: Accumulator>(
@@ -53,14 +84,53 @@ impl Rotated {
         width: usize,
         sums: &mut [A],
     ) {
-        self.kernel.add(inputs, width, sums);
+        match &self.kernel {
+            RotatedKernel::Portable(kernel) => kernel.add(inputs, width, sums),
+            #[cfg(target_arch = "x86_64")]
+            kernel => {
+                let inputs = inputs.map(|axes| axes.map(I::bytes));
+                let sums = A::sixteen_bits_mut(sums);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe {
+                    match kernel {
+                        RotatedKernel::Avx512One(kernel) => kernel.add(&inputs, width, sums),
+                        RotatedKernel::Avx512Four(kernel) => kernel.add(&inputs, width, sums),
+                        RotatedKernel::Portable(_) => unreachable!("handled above"),
+                    }
+                }
+            }
+        }
     }
 }
 
 /// A branch whose pattern is the corners of a square, on a plane: its four rotations read the same four samples, so that
 /// one look-up in a table of permuted entries replaces four (docs/performance.md, "Folding").
 pub struct Folded {
-    kernel: portable::Folded,
+    kernel: FoldedKernel,
+}
+
+enum FoldedKernel {
+    Portable(portable::Folded),
+    #[cfg(target_arch = "x86_64")]
+    Avx512One(avx512::FoldedOne),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Four(avx512::FoldedFour),
+}
+
+impl FoldedKernel {
+    fn new(table: &Table, cpu: Cpu) -> Self {
+        match (cpu, table.side) {
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 1) if table.has_layout() => {
+                Self::Avx512One(avx512::FoldedOne::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 2) if table.has_layout() => {
+                Self::Avx512Four(avx512::FoldedFour::new(table))
+            }
+            _ => Self::Portable(portable::Folded::new(table)),
+        }
+    }
 }
 
 /// For each rotation, which corner of the square (top left, top right, bottom left, bottom right) each axis reads.
@@ -75,15 +145,16 @@ impl Folded {
         (side > 0 && pattern == square).then_some(side as usize)
     }
 
-    /// Packs a table.
+    /// Packs a table. Only planes of 8 bits have kernels above [`Cpu::Portable`].
     #[must_use]
-    pub fn new(table: Table) -> Self {
+    pub fn new(table: &Table, cpu: Cpu) -> Self {
         Self {
-            kernel: portable::Folded::new(table, sub_pixel_places(table.side)),
+            kernel: FoldedKernel::new(table, cpu),
         }
     }
 
-    /// Looks up `squares` squares, side by side, into four rows: one for each rotation, `side^2` values for each square.
+    /// Looks up `squares` squares, side by side, into four rows: one for each rotation, [`slots`](super::slots) values
+    /// for each square.
     ///
     /// `inputs` has the rows of the corners (top left, top right, bottom left, bottom right) from the first square on.
     pub fn look_up<I: Sample, A: Accumulator>(
@@ -92,56 +163,24 @@ impl Folded {
         squares: usize,
         outputs: [&mut [A]; 4],
     ) {
-        self.kernel.look_up(inputs, squares, outputs);
-    }
-}
-
-/// Brings the four rotations' values of squares back to the pixels at their corners.
-#[derive(Clone, Copy)]
-pub struct Unfold {
-    distance: usize,
-    outputs: usize,
-}
-
-/// The corner of the square that holds the pixel, for each rotation: `(row, column)` in units of the side.
-const PIXEL: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 1), (1, 0)];
-
-impl Unfold {
-    /// For squares of side `distance` with `outputs` values for each corner.
-    #[must_use]
-    pub fn new(distance: usize, outputs: usize) -> Self {
-        Self { distance, outputs }
-    }
-
-    /// Rows between the top and the bottom of a square.
-    #[must_use]
-    pub fn distance(&self) -> usize {
-        self.distance
-    }
-
-    /// Values for each corner of a square.
-    #[must_use]
-    pub fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// Adds to each pixel the look-ups of the four squares that it is a corner of.
-    ///
-    /// `top` are the rows that [`Folded::look_up`] made of the squares whose top is the pixel's row, from `distance`
-    /// columns left of the first pixel on; `bottom` those whose bottom it is.
-    pub fn add<A: Accumulator>(
-        &self,
-        top: [&[A]; 4],
-        bottom: [&[A]; 4],
-        width: usize,
-        sums: &mut [A],
-    ) {
-        let sums = &mut sums[..width * self.outputs];
-        for (rotation, (row, column)) in PIXEL.into_iter().enumerate() {
-            let values = if row == 0 { top } else { bottom }[rotation];
-            let first = (1 - column) * self.distance * self.outputs;
-            for (sum, value) in sums.iter_mut().zip(&values[first..]) {
-                sum.add((*value).into());
+        match &self.kernel {
+            FoldedKernel::Portable(kernel) => kernel.look_up(inputs, squares, outputs),
+            #[cfg(target_arch = "x86_64")]
+            kernel => {
+                let inputs = inputs.map(I::bytes);
+                let outputs = outputs.map(A::sixteen_bits_mut);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe {
+                    match kernel {
+                        FoldedKernel::Avx512One(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
+                        FoldedKernel::Avx512Four(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
+                        FoldedKernel::Portable(_) => unreachable!("handled above"),
+                    }
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Simplex interpolation on any processor: sorted weights, five vertices of the table as it is.
 
 use super::{Accumulator, CORNERS, Sample, Table};
+use crate::engine::kernels::{slots, sub_pixel_places};
 
 /// The vertices of a look-up and their weights, which add up to the interval (ARITHMETIC section 1).
 struct Simplex {
@@ -79,11 +80,11 @@ pub struct Rotated {
 }
 
 impl Rotated {
-    pub fn new(table: Table, places: [Vec<usize>; 4]) -> Self {
+    pub fn new(table: &Table) -> Self {
         Self {
-            grid: Grid::new(&table),
+            grid: Grid::new(table),
             entries: table.entries.into(),
-            places,
+            places: sub_pixel_places(table.side),
             shift: table.shift,
         }
     }
@@ -95,22 +96,22 @@ impl Rotated {
         sums: &mut [A],
     ) {
         match self.places[0].len() {
-            1 => self.add_outputs::<I, A, 1>(inputs, width, sums),
-            4 => self.add_outputs::<I, A, 4>(inputs, width, sums),
-            9 => self.add_outputs::<I, A, 9>(inputs, width, sums),
-            16 => self.add_outputs::<I, A, 16>(inputs, width, sums),
+            1 => self.add_outputs::<I, A, 1, 1>(inputs, width, sums),
+            4 => self.add_outputs::<I, A, 4, 4>(inputs, width, sums),
+            9 => self.add_outputs::<I, A, 9, 16>(inputs, width, sums),
+            16 => self.add_outputs::<I, A, 16, 16>(inputs, width, sums),
             outputs => unreachable!("{outputs} outputs are no square of a scale"),
         }
     }
 
-    fn add_outputs<I: Sample, A: Accumulator, const N: usize>(
+    fn add_outputs<I: Sample, A: Accumulator, const N: usize, const SLOTS: usize>(
         &self,
         inputs: &[[&[I]; 4]; 4],
         width: usize,
         sums: &mut [A],
     ) {
         let inputs = inputs.map(|axes| axes.map(|row| &row[..width]));
-        for (x, sums) in sums.chunks_exact_mut(N).take(width).enumerate() {
+        for (x, sums) in sums.chunks_exact_mut(SLOTS).take(width).enumerate() {
             for (axes, places) in inputs.iter().zip(&self.places) {
                 let simplex = self.grid.simplex(axes.map(|row| u32::from(row[x].into())));
                 let values = simplex.interpolate::<N>(&self.entries);
@@ -130,10 +131,10 @@ pub struct Folded {
 }
 
 impl Folded {
-    pub fn new(table: Table, places: [Vec<usize>; 4]) -> Self {
+    pub fn new(table: &Table) -> Self {
         Self {
-            grid: Grid::new(&table),
-            entries: fold(&table, &places),
+            grid: Grid::new(table),
+            entries: fold(table),
             outputs: table.side * table.side,
         }
     }
@@ -160,7 +161,8 @@ impl Folded {
         outputs: [&mut [A]; 4],
     ) {
         let inputs = inputs.map(|row| &row[..squares]);
-        let outputs = outputs.map(|row| &mut row[..squares * N]);
+        let slots = slots(N.isqrt());
+        let outputs = outputs.map(|row| &mut row[..squares * slots]);
         for x in 0..squares {
             let simplex = self
                 .grid
@@ -168,7 +170,7 @@ impl Folded {
             let values = simplex.interpolate::<ROW>(&self.entries);
             for (rotation, values) in values.chunks_exact(N).enumerate() {
                 for (k, value) in values.iter().enumerate() {
-                    let output = &mut outputs[rotation][x * N + k];
+                    let output = &mut outputs[rotation][x * slots + k];
                     *output = A::default();
                     output.add(*value);
                 }
@@ -178,7 +180,8 @@ impl Folded {
 }
 
 /// For each vertex, the entries of the four rotations of the square, each sub-pixel in its place.
-pub fn fold(table: &Table, places: &[Vec<usize>; 4]) -> Box<[i8]> {
+fn fold(table: &Table) -> Box<[i8]> {
+    let places = sub_pixel_places(table.side);
     let outputs = places[0].len();
     let nodes = table.nodes;
     let mut folded = vec![0; 4 * table.entries.len()];

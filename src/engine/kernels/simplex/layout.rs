@@ -1,0 +1,142 @@
+//! How tables with 4-bit intervals are laid out for vectors: cells with all their corners side by side, or rows.
+
+use super::{CORNERS, Table};
+use crate::engine::kernels::{slots, sub_pixel_places};
+
+/// Interval bits of the tables that can be laid out here.
+pub const INTERVAL: u32 = 4;
+/// Nodes along their axes.
+const NODES: usize = 17;
+
+/// The sixteen corners of a cell, one value each. Corner `8a + 4b + 2c + d` is that many nodes on along the axes.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct Cell16(pub [i8; 16]);
+
+/// Four times the sixteen corners of a cell.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Cell64(pub [[i8; 16]; 4]);
+
+/// Sixteen values of one node.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct Row16(pub [i8; 16]);
+
+/// Four times sixteen values of one node.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Row64(pub [[i8; 16]; 4]);
+
+/// A cell for every four numbers of four bits, the first axis highest: any 16 bits are an index.
+pub type Cells<T> = Box<[T; 1 << 16]>;
+
+/// Which output each lane of a cell with four of them has: a rotation moves them on by one lane (ARITHMETIC section 2).
+pub const TURN: [usize; 4] = [0, 1, 3, 2];
+
+impl Table<'_> {
+    /// Whether the table can be laid out for vectors.
+    pub fn has_layout(&self) -> bool {
+        self.interval == INTERVAL && self.shift == 0
+    }
+
+    fn entry(&self, nodes: [usize; 4]) -> &[i8] {
+        let vertex = nodes
+            .into_iter()
+            .fold(0, |index, node| index * NODES + node);
+        let outputs = self.side * self.side;
+        &self.entries[vertex * outputs..][..outputs]
+    }
+
+    /// The entry of one rotation of a square with these nodes at its corners.
+    fn rotated_entry(&self, corners: [usize; 4], rotation: usize) -> &[i8] {
+        self.entry(CORNERS[rotation].map(|corner| corners[corner]))
+    }
+}
+
+/// Cells of a table with one output.
+pub fn cells(table: &Table) -> Cells<Cell16> {
+    all_cells(|cell| Cell16(corners(cell).map(|corner| table.entry(corner)[0])))
+}
+
+/// Cells of a table with four outputs, in the order of [`TURN`].
+pub fn cells_of_four(table: &Table) -> Cells<Cell64> {
+    all_cells(|cell| {
+        Cell64(TURN.map(|output| corners(cell).map(|corner| table.entry(corner)[output])))
+    })
+}
+
+/// Cells of the squares of a table with one output, for each rotation.
+pub fn folded_cells(table: &Table) -> Cells<Cell64> {
+    all_cells(|cell| {
+        Cell64(
+            [0, 1, 2, 3].map(|rotation| {
+                corners(cell).map(|corner| table.rotated_entry(corner, rotation)[0])
+            }),
+        )
+    })
+}
+
+/// Rows of a table, in the order of its entries, up to sixteen outputs.
+pub fn rows(table: &Table) -> Box<[Row16]> {
+    let row = |nodes| {
+        let mut row = [0; 16];
+        let entry = table.entry(nodes);
+        row[..entry.len()].copy_from_slice(entry);
+        Row16(row)
+    };
+    all_nodes().map(row).collect()
+}
+
+/// Rows of the squares of a table with four outputs: four for each rotation, each sub-pixel in its place.
+pub fn folded_rows_of_four(table: &Table) -> Box<[Row16]> {
+    let places = sub_pixel_places(table.side);
+    let row = |corners| {
+        let mut row = [0; 16];
+        for (rotation, places) in places.iter().enumerate() {
+            let entry = table.rotated_entry(corners, rotation);
+            for (value, place) in entry.iter().zip(places) {
+                row[4 * rotation + place] = *value;
+            }
+        }
+        Row16(row)
+    };
+    all_nodes().map(row).collect()
+}
+
+/// Rows of the squares of a table with up to sixteen outputs.
+pub fn folded_rows(table: &Table) -> Box<[Row64]> {
+    let places = sub_pixel_places(table.side);
+    debug_assert!(slots(table.side) <= 16);
+    let row = |corners| {
+        let mut row = [[0; 16]; 4];
+        for (rotation, places) in places.iter().enumerate() {
+            let entry = table.rotated_entry(corners, rotation);
+            for (value, place) in entry.iter().zip(places) {
+                row[rotation][*place] = *value;
+            }
+        }
+        Row64(row)
+    };
+    all_nodes().map(row).collect()
+}
+
+fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {
+    let nodes = |index: usize| [12, 8, 4, 0].map(|shift| index >> shift & 15);
+    let cells: Box<[T]> = (0..1 << 16).map(|index| cell(nodes(index))).collect();
+    let Ok(cells) = cells.try_into() else {
+        unreachable!("there are 2^16 cells");
+    };
+    cells
+}
+
+/// The nodes at the sixteen corners of a cell.
+fn corners(cell: [usize; 4]) -> [[usize; 4]; 16] {
+    std::array::from_fn(|corner| [0, 1, 2, 3].map(|axis| cell[axis] + (corner >> (3 - axis) & 1)))
+}
+
+fn all_nodes() -> impl Iterator<Item = [usize; 4]> {
+    let count = NODES * NODES * NODES * NODES;
+    let strides = [NODES * NODES * NODES, NODES * NODES, NODES, 1];
+    (0..count).map(move |vertex| strides.map(|stride| vertex / stride % NODES))
+}
