@@ -4,7 +4,7 @@
 use super::{
     cpu::Cpu,
     kernels::{
-        finish::Finish,
+        finish::{self, Finish},
         point::Point,
         rc,
         simplex::{Folded, Rotated, Table},
@@ -57,7 +57,6 @@ pub enum Operation {
     /// Sums the look-ups of a stage's branches and makes its plane, or the output if there is none.
     Stage {
         look_ups: Vec<LookUp>,
-        groups: usize,
         finish: Finish,
         plane: Option<usize>,
     },
@@ -209,12 +208,17 @@ impl<'a> Builder<'a> {
         for (source, branch) in sources.iter().zip(&stage.branches) {
             self.stage_reads(source, branch);
         }
-        let per_sum = if self.depth == 8 {
-            Finish::branches_per_sum(stage.interval)
-        } else {
-            sources.len()
+        let end = finish::Stage {
+            rounding: stage.rounding,
+            branches: sources.len(),
+            interval: stage.interval,
+        };
+        let per_sum = match self.depth {
+            8 => end.branches_per_sum(),
+            _ => sources.len(),
         };
         let groups = sources.len().div_ceil(per_sum);
+        let side = graph.outputs(index).isqrt();
         let look_ups = sources.into_iter().enumerate();
         let look_ups = look_ups.map(|(number, source)| LookUp {
             source,
@@ -223,14 +227,7 @@ impl<'a> Builder<'a> {
         let last = index + 1 == graph.stages.len();
         let step = Operation::Stage {
             look_ups: look_ups.collect(),
-            groups,
-            finish: Finish::new(
-                stage.rounding,
-                stage.branches.len(),
-                stage.interval,
-                graph.outputs(index).isqrt(),
-                self.depth,
-            ),
+            finish: Finish::new(&end, groups, side, self.depth, self.cpu),
             plane: (!last).then_some(self.planes.len()),
         };
         let step = self.push(step, 0);
@@ -331,7 +328,7 @@ impl<'a> Builder<'a> {
         let margin = &mut self.steps[from].margin;
         *margin = distance.max(*margin);
         let fold = self.folds.len();
-        let unfold = Unfold::new(distance, slots(table.side));
+        let unfold = Unfold::new(distance, slots(table.side), self.cpu);
         let operation = Operation::Fold {
             input,
             kernel: Folded::new(&table, self.cpu),

@@ -3,7 +3,7 @@
 
 use super::{
     PlaneMut,
-    kernels::{LANES, Sample, padded_width, slots},
+    kernels::{LANES, Sample, finish::Finish, padded_width, slots},
     model::{Border, Offset},
     plan::{LookUp, Operation, Plan, Source, Step},
     plane::Plane,
@@ -149,13 +149,8 @@ impl<S: Sample> Scratch<S> {
                 let values = unfold.slots();
                 self.folds.push(Ring::new(size, values, 4, rows, border));
             }
-            Operation::Stage {
-                groups,
-                finish,
-                plane,
-                ..
-            } => {
-                let sums = groups * slots(finish.side()) * padded_width(size.width);
+            Operation::Stage { finish, plane, .. } => {
+                let sums = finish.groups() * slots(finish.side()) * padded_width(size.width);
                 self.sums
                     .resize(self.sums.len().max(sums), S::Sum::default());
                 if plane.is_some() {
@@ -204,13 +199,15 @@ impl<S: Sample> Scratch<S> {
     fn make(&mut self, plan: &Plan, step: &Step, source: &Plane<S>, row: isize) {
         match &step.operation {
             Operation::Load => {
-                let mask = u16::MAX >> (16 - plan.depth);
-                let samples = source.row(row as usize).iter();
-                let samples = samples.step_by(source.layout().step);
-                for (to, from) in self.planes[0].raw_mut(0, row).iter_mut().zip(samples) {
-                    *to = S::from_u16((*from).into() & mask);
-                }
-                self.planes[0].extend(0, row, step.margin);
+                let samples = source.row(row as usize);
+                let ring = &mut self.planes[0];
+                S::load(
+                    samples,
+                    source.layout().step,
+                    plan.depth,
+                    ring.raw_mut(0, row),
+                );
+                ring.extend(0, row, step.margin);
             }
             Operation::Rc {
                 input,
@@ -243,35 +240,34 @@ impl<S: Sample> Scratch<S> {
             }
             Operation::Stage {
                 look_ups,
-                groups,
                 finish,
                 plane,
             } => {
-                self.sum(look_ups, *groups, finish.side(), row);
-                let sums = &self.sums[..groups * self.group_length(finish.side())];
+                self.sum(look_ups, finish, row);
+                let sums = &self.sums[..finish.groups() * self.group_length(finish)];
                 let width = self.size.width;
                 match plane {
                     Some(plane) => {
                         let output = self.planes[*plane].raw_mut(0, row);
-                        finish.rows(sums, *groups, width, output);
+                        finish.rows(sums, width, output);
                         self.planes[*plane].extend(0, row, step.margin);
                     }
-                    None => finish.rows(sums, *groups, width, &mut self.finished),
+                    None => finish.rows(sums, width, &mut self.finished),
                 }
             }
         }
     }
 
     /// Sums that a part of a stage's row has.
-    fn group_length(&self, side: usize) -> usize {
-        slots(side) * padded_width(self.size.width)
+    fn group_length(&self, finish: &Finish) -> usize {
+        slots(finish.side()) * padded_width(self.size.width)
     }
 
     /// Sums a stage's look-ups for a row.
-    fn sum(&mut self, look_ups: &[LookUp], groups: usize, side: usize, row: isize) {
-        let length = self.group_length(side);
+    fn sum(&mut self, look_ups: &[LookUp], finish: &Finish, row: isize) {
+        let length = self.group_length(finish);
         let width = self.size.width;
-        self.sums[..groups * length].fill(S::Sum::default());
+        self.sums[..finish.groups() * length].fill(S::Sum::default());
         for look_up in look_ups {
             let sums = &mut self.sums[look_up.group * length..][..length];
             match &look_up.source {
@@ -319,6 +315,10 @@ impl<S: Sample> Scratch<S> {
         let length = self.finished.len() / scale;
         for (sub_row, finished) in self.finished.chunks_exact(length).enumerate() {
             let samples = destination.row_mut(row * scale + sub_row);
+            if step == 1 {
+                samples.copy_from_slice(&finished[..samples.len()]);
+                continue;
+            }
             for (to, from) in samples.iter_mut().step_by(step).zip(finished) {
                 *to = *from;
             }

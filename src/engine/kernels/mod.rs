@@ -31,11 +31,25 @@ pub trait Sample: Copy + Default + Send + Sync + Into<u16> + 'static {
     /// The sample with this value, which fits.
     fn from_u16(value: u16) -> Self;
 
+    /// Copies every `step`-th sample of `from`, without the bits above `depth`.
+    fn load(from: &[Self], step: usize, depth: u32, to: &mut [Self]) {
+        let mask = u16::MAX >> (16 - depth);
+        let copy = |(to, from): (&mut Self, &Self)| *to = Self::from_u16((*from).into() & mask);
+        match step {
+            // A loop of its own, for vectors.
+            1 => to.iter_mut().zip(from).for_each(copy),
+            _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(copy),
+        }
+    }
+
     /// The row as it is, for kernels of 8-bit planes.
     ///
     /// # Panics
     /// If samples have more than 8 bits: the plan gives such planes other kernels.
     fn bytes(row: &[Self]) -> &[u8];
+
+    /// As [`Sample::bytes`].
+    fn bytes_mut(row: &mut [Self]) -> &mut [u8];
 }
 
 /// Sums of look-ups, each a look-up's value times the interval.
@@ -63,6 +77,10 @@ impl Sample for u8 {
     fn bytes(row: &[Self]) -> &[u8] {
         row
     }
+
+    fn bytes_mut(row: &mut [Self]) -> &mut [u8] {
+        row
+    }
 }
 
 impl Sample for u16 {
@@ -73,6 +91,10 @@ impl Sample for u16 {
     }
 
     fn bytes(_: &[Self]) -> &[u8] {
+        unreachable!("a kernel of 8-bit planes for a deeper one")
+    }
+
+    fn bytes_mut(_: &mut [Self]) -> &mut [u8] {
         unreachable!("a kernel of 8-bit planes for a deeper one")
     }
 }

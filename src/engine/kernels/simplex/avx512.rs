@@ -6,11 +6,11 @@ use std::arch::x86_64::*;
 
 use super::{
     Table,
-    layout::{self, Cell16, Cell64, Cells, Row16, TURN},
+    layout::{self, Cell16, Cell64, Cells, Quads, TURN},
 };
 use crate::engine::kernels::{
     LANES,
-    avx512::{add_sums, four_lanes, load, store_eight_sums, store_sums, sum_lanes},
+    avx512::{add_sums, four_lanes, load, store_eight_sums, store_half_sums, sum_lanes},
 };
 
 /// The cells of 64 look-ups and the weights of their corners.
@@ -26,19 +26,10 @@ struct Corners {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
 fn corners(samples: [__m512i; 4]) -> Corners {
-    let [a, b, c, d] = samples;
-    let high = _mm512_set1_epi8(0xf0_u8.cast_signed());
-    // Two nodes in a byte: the high bits of the first, those of the second below. 0xca: high ? first : second.
-    let pair = |first, second| {
-        _mm512_ternarylogic_epi32::<0xca>(high, first, _mm512_srli_epi16::<4>(second))
-    };
-    let (ab, cd) = (pair(a, b), pair(c, d));
-    let halves = [_mm512_unpacklo_epi8(cd, ab), _mm512_unpackhi_epi8(cd, ab)];
+    let cells = cell_indices(samples);
     // SAFETY: both are 128 bytes and any bits make numbers.
-    let cells = unsafe { std::mem::transmute::<[__m512i; 2], [u16; LANES]>(halves) };
-
-    let fraction = |samples| _mm512_and_si512(samples, _mm512_set1_epi8(15));
-    let [a, b, c, d] = [fraction(a), fraction(b), fraction(c), fraction(d)];
+    let cells = unsafe { std::mem::transmute::<[__m512i; 2], [u16; LANES]>(cells) };
+    let [a, b, c, d] = samples.map(|samples| _mm512_and_si512(samples, _mm512_set1_epi8(15)));
     let (min_ab, max_ab) = (_mm512_min_epu8(a, b), _mm512_max_epu8(a, b));
     let (min_cd, max_cd) = (_mm512_min_epu8(c, d), _mm512_max_epu8(c, d));
     let (q, zero) = (_mm512_set1_epi8(16), _mm512_setzero_si512());
@@ -56,6 +47,19 @@ fn corners(samples: [__m512i; 4]) -> Corners {
         cells,
         weights: transpose(weights),
     }
+}
+
+/// The cells of 64 look-ups: 16-bit numbers of four nodes, those of pixels 0 to 7 of each lane and then the others.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn cell_indices([a, b, c, d]: [__m512i; 4]) -> [__m512i; 2] {
+    let high = _mm512_set1_epi8(0xf0_u8.cast_signed());
+    // Two nodes in a byte: the high bits of the first, those of the second below. 0xca: high ? first : second.
+    let pair = |first, second| {
+        _mm512_ternarylogic_epi32::<0xca>(high, first, _mm512_srli_epi16::<4>(second))
+    };
+    let (ab, cd) = (pair(a, b), pair(c, d));
+    [_mm512_unpacklo_epi8(cd, ab), _mm512_unpackhi_epi8(cd, ab)]
 }
 
 /// From a vector for each of 16 corners to, in each lane, the 16 corners of a pixel.
@@ -127,10 +131,11 @@ impl RotatedOne {
             let mut totals = [_mm512_setzero_si512(); 16];
             for axes in inputs {
                 let corners = corners(axes.map(|row| load(row, x)));
-                for j in 0..16 {
+                let vectors = totals.iter_mut().zip(&corners.weights).enumerate();
+                for (j, (total, weights)) in vectors {
                     let cell = |lane| load_lane(&self.cells[corners.cell(lane, j)].0);
                     let cells = four_lanes([cell(0), cell(1), cell(2), cell(3)]);
-                    totals[j] = _mm512_dpbusd_epi32(totals[j], corners.weights[j], cells);
+                    *total = _mm512_dpbusd_epi32(*total, *weights, cells);
                 }
             }
             let sum = |j: usize| sum_lanes([0, 1, 2, 3].map(|k| totals[j + k]));
@@ -254,199 +259,120 @@ fn load_lanes(bytes: &[[i8; 16]; 4]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
-/// Squares with four outputs: five rows of sixteen values a look-up, four look-ups a vector.
+/// Squares with four outputs: three rows of sixteen values a look-up, each with the four corners of axes c and d.
 pub struct FoldedFour {
-    rows: Box<[Row16]>,
+    rows: Box<[Quads]>,
 }
 
 impl FoldedFour {
     pub fn new(table: &Table) -> Self {
         Self {
-            rows: layout::folded_rows_of_four(table),
+            rows: layout::folded_quads(table),
         }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     pub fn look_up(&self, inputs: &[&[u8]; 4], squares: usize, outputs: [&mut [i16]; 4]) {
         let [first_row, second_row, third_row, fourth_row] = outputs;
-        let zero = _mm512_setzero_si512();
-        let even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
-        let odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+        let upper = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+        let lower = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
         for x in (0..squares).step_by(LANES) {
-            let simplex = simplex(inputs.map(|row| load(row, x)));
-            let [w0, w1, w2, w3, w4] = simplex.weights;
-            // Pairs of weights, each twice, for four squares of each lane: what `maddubs` takes beside pairs of rows.
-            let pairs = [(w0, w1), (w2, w3), (w4, zero)].map(|(a, b)| {
-                let (low, high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
-                [
-                    _mm512_unpacklo_epi16(low, low),
-                    _mm512_unpackhi_epi16(low, low),
-                    _mm512_unpacklo_epi16(high, high),
-                    _mm512_unpackhi_epi16(high, high),
-                ]
-            });
-            for lane in 0..4 {
-                let spread = spread_lane(lane);
-                let four = |quarter: usize| {
-                    let rows = |vertex: usize| {
-                        let row = |k: usize| {
-                            let row = simplex.rows[vertex][16 * quarter + 4 * lane + k] as usize;
-                            load_lane(&self.rows[row].0)
-                        };
-                        four_lanes([row(0), row(1), row(2), row(3)])
-                    };
-                    let [w01, w23, w4] =
-                        pairs.map(|pair| _mm512_permutexvar_epi32(spread, pair[quarter]));
-                    let (r0, r1, r2, r3, r4) = (rows(0), rows(1), rows(2), rows(3), rows(4));
-                    let low = _mm512_add_epi16(
-                        _mm512_add_epi16(
-                            _mm512_maddubs_epi16(w01, _mm512_unpacklo_epi8(r0, r1)),
-                            _mm512_maddubs_epi16(w23, _mm512_unpacklo_epi8(r2, r3)),
-                        ),
-                        _mm512_maddubs_epi16(w4, _mm512_unpacklo_epi8(r4, zero)),
-                    );
-                    let high = _mm512_add_epi16(
-                        _mm512_add_epi16(
-                            _mm512_maddubs_epi16(w01, _mm512_unpackhi_epi8(r0, r1)),
-                            _mm512_maddubs_epi16(w23, _mm512_unpackhi_epi8(r2, r3)),
-                        ),
-                        _mm512_maddubs_epi16(w4, _mm512_unpackhi_epi8(r4, zero)),
-                    );
-                    (low, high)
-                };
-                for half in 0..2 {
-                    let ((low_a, high_a), (low_b, high_b)) = (four(2 * half), four(2 * half + 1));
-                    let at = 4 * (x + 16 * lane + 8 * half);
-                    store_sums(first_row, at, _mm512_permutex2var_epi64(low_a, even, low_b));
-                    store_sums(second_row, at, _mm512_permutex2var_epi64(low_a, odd, low_b));
-                    store_sums(
-                        third_row,
-                        at,
-                        _mm512_permutex2var_epi64(high_a, even, high_b),
-                    );
-                    store_sums(
-                        fourth_row,
-                        at,
-                        _mm512_permutex2var_epi64(high_a, odd, high_b),
-                    );
+            let quads = quads(inputs.map(|row| load(row, x)));
+            for group in 0..LANES / 4 {
+                let mut squares = [_mm512_setzero_si512(); 4];
+                for (k, square) in squares.iter_mut().enumerate() {
+                    for vertex in 0..3 {
+                        let row = quads.rows[vertex][4 * group + k] as usize;
+                        // SAFETY: three vertices of a cell of 16^4 cells are rows of 17^2 nodes by 16^2 cells.
+                        let row = unsafe { self.rows.get_unchecked(row) };
+                        let weights = quads.weights[vertex][4 * group + k];
+                        let weights = _mm512_set1_epi32(weights);
+                        *square = _mm512_dpbusd_epi32(*square, weights, load_lanes(&row.0));
+                    }
                 }
+                let [a, b, c, d] = squares;
+                let (left, right) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+                let first_two = _mm512_permutex2var_epi64(left, upper, right);
+                let last_two = _mm512_permutex2var_epi64(left, lower, right);
+                let at = 4 * (x + group % 4 * 16 + group / 4 * 4);
+                store_half_sums(first_row, at, _mm512_castsi512_si256(first_two));
+                store_half_sums(second_row, at, _mm512_extracti64x4_epi64::<1>(first_two));
+                store_half_sums(third_row, at, _mm512_castsi512_si256(last_two));
+                store_half_sums(fourth_row, at, _mm512_extracti64x4_epi64::<1>(last_two));
             }
         }
     }
 }
 
-/// Which numbers of 32 bits spread those of one lane over all four.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn spread_lane(lane: usize) -> __m512i {
-    let within = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    _mm512_add_epi32(within, _mm512_set1_epi32(4 * lane as i32))
-}
-
-/// The vertices of 64 look-ups and their weights.
+/// The vertices of 64 look-ups along axes a and b, and the weights of the four corners of axes c and d at each.
 ///
-/// Pixel `16 l + 4 q + t` has its rows in `rows[..][16 q + 4 l + t]`, its weights in byte `16 l + 4 q + t`.
-struct Simplexes {
-    rows: [[u32; LANES]; 5],
-    weights: [__m512i; 5],
+/// Pixel `16 l + 4 q + t` is at `16 q + 4 l + t`: the order that unpacking within lanes leaves.
+struct QuadSimplexes {
+    rows: [[u32; LANES]; 3],
+    weights: [[i32; LANES]; 3],
 }
 
-/// Rows from a node to the next along each axis.
-const STRIDES: [u16; 4] = [17 * 17 * 17, 17 * 17, 17, 1];
-
-/// Finds the vertices of 64 look-ups and their weights (ARITHMETIC section 1) by a sorting network.
+/// Finds the simplexes of axes a and b, and the weights of axes c and d (ARITHMETIC section 1: of the closed form's
+/// corners those with weight lie at these three vertices).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-fn simplex(samples: [__m512i; 4]) -> Simplexes {
-    let low = _mm512_set1_epi8(15);
-    let high = _mm512_set1_epi8(0xf0_u8.cast_signed());
-    // A fraction above a bit that names its axis: sorting the one sorts the other along. 0xf8: bit | (fraction & high).
-    let key = |samples, axis: i8| {
-        let fraction = _mm512_slli_epi16::<4>(samples);
-        _mm512_ternarylogic_epi32::<0xf8>(_mm512_set1_epi8(axis), fraction, high)
-    };
-    let [a, b, c, d] = samples;
-    let sort = |(x, y)| (_mm512_max_epu8(x, y), _mm512_min_epu8(x, y));
-    let (k0, k1) = sort((key(a, 8), key(b, 4)));
-    let (k2, k3) = sort((key(c, 2), key(d, 1)));
-    let (k0, k2) = sort((k0, k2));
-    let (k1, k3) = sort((k1, k3));
-    let (k1, k2) = sort((k1, k2));
-    let upper = |bytes| _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low);
-    let [f1, f2, f3, f4] = [k0, k1, k2, k3].map(upper);
-    let weights = [
-        _mm512_sub_epi8(_mm512_set1_epi8(16), f1),
-        _mm512_sub_epi8(f1, f2),
-        _mm512_sub_epi8(f2, f3),
-        _mm512_sub_epi8(f3, f4),
-        f4,
-    ];
-    // The axes along which each vertex lies one node on.
-    let one_axis = _mm512_and_si512(k0, low);
-    let two_axes = _mm512_and_si512(_mm512_or_si512(k0, k1), low);
-    let three_axes = _mm512_andnot_si512(k3, low);
-    let first = first_rows([a, b, c, d].map(upper));
-    let last: i32 = STRIDES.iter().map(|stride| i32::from(*stride)).sum();
-    let rows = [
-        first,
-        advance(first, one_axis),
-        advance(first, two_axes),
-        advance(first, three_axes),
-        first.map(|rows| _mm512_add_epi32(rows, _mm512_set1_epi32(last))),
-    ];
-    Simplexes {
-        // SAFETY: both are 1280 bytes and any bits make numbers.
-        rows: unsafe { std::mem::transmute::<[[__m512i; 4]; 5], [[u32; LANES]; 5]>(rows) },
-        weights,
-    }
-}
+fn quads(samples: [__m512i; 4]) -> QuadSimplexes {
+    let [a, b, c, d] = samples.map(|samples| _mm512_and_si512(samples, _mm512_set1_epi8(15)));
+    let (q, zero) = (_mm512_set1_epi8(16), _mm512_setzero_si512());
+    let along = [q, _mm512_max_epu8(a, b), _mm512_min_epu8(a, b), zero];
+    let least = [q, d, c, _mm512_min_epu8(c, d)];
+    let greatest = [_mm512_max_epu8(c, d), c, d, zero];
+    let weights = [0, 1, 2].map(|vertex| {
+        let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|corner| {
+            let least = _mm512_min_epu8(along[vertex], least[corner]);
+            let greatest = _mm512_max_epu8(along[vertex + 1], greatest[corner]);
+            _mm512_subs_epu8(least, greatest)
+        });
+        let (low_a, high_a) = (_mm512_unpacklo_epi8(w0, w1), _mm512_unpackhi_epi8(w0, w1));
+        let (low_b, high_b) = (_mm512_unpacklo_epi8(w2, w3), _mm512_unpackhi_epi8(w2, w3));
+        [
+            _mm512_unpacklo_epi16(low_a, low_b),
+            _mm512_unpackhi_epi16(low_a, low_b),
+            _mm512_unpacklo_epi16(high_a, high_b),
+            _mm512_unpackhi_epi16(high_a, high_b),
+        ]
+    });
 
-/// The row of each look-up's first vertex, from its nodes.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn first_rows([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
-    let pair = _mm512_set1_epi16(0x0111);
-    let pairs = _mm512_set1_epi32(1 << 16 | i32::from(STRIDES[1]));
-    let ab_low = _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), pair);
-    let ab_high = _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), pair);
-    let cd_low = _mm512_maddubs_epi16(_mm512_unpacklo_epi8(c, d), pair);
-    let cd_high = _mm512_maddubs_epi16(_mm512_unpackhi_epi8(c, d), pair);
-    [
-        _mm512_madd_epi16(_mm512_unpacklo_epi16(ab_low, cd_low), pairs),
-        _mm512_madd_epi16(_mm512_unpackhi_epi16(ab_low, cd_low), pairs),
-        _mm512_madd_epi16(_mm512_unpacklo_epi16(ab_high, cd_high), pairs),
-        _mm512_madd_epi16(_mm512_unpackhi_epi16(ab_high, cd_high), pairs),
-    ]
-}
-
-/// Moves rows one node on along the axes that `axes` has the bits of.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-fn advance(rows: [__m512i; 4], axes: __m512i) -> [__m512i; 4] {
-    let mut low_bytes = [0u8; 16];
-    let mut high_bytes = [0u8; 16];
-    for axes in 0..16 {
-        let on = STRIDES.into_iter().enumerate();
-        let on = on.filter(|(axis, _)| axes >> (3 - axis) & 1 == 1);
-        let [low, high] = on.map(|(_, stride)| stride).sum::<u16>().to_le_bytes();
-        (low_bytes[axes], high_bytes[axes]) = (low, high);
-    }
-    let look_up = |bytes: [u8; 16]| {
-        // SAFETY: reads the 16 bytes of the array.
-        let table = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
-        _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), axes)
+    let [first_low, first_high] = cell_indices(samples);
+    // One node on along the axis with the greater fraction: by 17 nodes or by one.
+    let steps = _mm512_mask_blend_epi8(
+        _mm512_cmpge_epu8_mask(a, b),
+        _mm512_set1_epi8(1),
+        _mm512_set1_epi8(17),
+    );
+    let (steps_low, steps_high) = (
+        _mm512_unpacklo_epi8(zero, steps),
+        _mm512_unpackhi_epi8(zero, steps),
+    );
+    // Sixteen cells to a node of axis a, seventeen nodes.
+    let first = |cells| {
+        let nodes = _mm512_slli_epi32::<8>(_mm512_srli_epi32::<12>(cells));
+        _mm512_add_epi32(cells, nodes)
     };
-    let (low, high) = (look_up(low_bytes), look_up(high_bytes));
-    let zero = _mm512_setzero_si512();
-    let halves = [
-        _mm512_unpacklo_epi8(low, high),
-        _mm512_unpackhi_epi8(low, high),
+    let first_row = [
+        first(_mm512_unpacklo_epi16(first_low, zero)),
+        first(_mm512_unpackhi_epi16(first_low, zero)),
+        first(_mm512_unpacklo_epi16(first_high, zero)),
+        first(_mm512_unpackhi_epi16(first_high, zero)),
     ];
-    let [a, b, c, d] = rows;
-    [
-        _mm512_add_epi32(a, _mm512_unpacklo_epi16(halves[0], zero)),
-        _mm512_add_epi32(b, _mm512_unpackhi_epi16(halves[0], zero)),
-        _mm512_add_epi32(c, _mm512_unpacklo_epi16(halves[1], zero)),
-        _mm512_add_epi32(d, _mm512_unpackhi_epi16(halves[1], zero)),
-    ]
+    let second_row = [
+        _mm512_add_epi32(first_row[0], _mm512_unpacklo_epi16(steps_low, zero)),
+        _mm512_add_epi32(first_row[1], _mm512_unpackhi_epi16(steps_low, zero)),
+        _mm512_add_epi32(first_row[2], _mm512_unpacklo_epi16(steps_high, zero)),
+        _mm512_add_epi32(first_row[3], _mm512_unpackhi_epi16(steps_high, zero)),
+    ];
+    let both = _mm512_set1_epi32(18 << 8);
+    let third_row = first_row.map(|rows| _mm512_add_epi32(rows, both));
+    let rows = [first_row, second_row, third_row];
+    QuadSimplexes {
+        // SAFETY: both are 768 bytes and any bits make numbers.
+        rows: unsafe { std::mem::transmute::<[[__m512i; 4]; 3], [[u32; LANES]; 3]>(rows) },
+        // SAFETY: as above.
+        weights: unsafe { std::mem::transmute::<[[__m512i; 4]; 3], [[i32; LANES]; 3]>(weights) },
+    }
 }

@@ -1,7 +1,7 @@
-//! How tables with 4-bit intervals are laid out for vectors: cells with all their corners side by side, or rows.
+//! How tables with 4-bit intervals are laid out for vectors: cells with all their corners side by side, or rows with some.
 
 use super::{CORNERS, Table};
-use crate::engine::kernels::{slots, sub_pixel_places};
+use crate::engine::kernels::sub_pixel_places;
 
 /// Interval bits of the tables that can be laid out here.
 pub const INTERVAL: u32 = 4;
@@ -18,15 +18,10 @@ pub struct Cell16(pub [i8; 16]);
 #[repr(C, align(64))]
 pub struct Cell64(pub [[i8; 16]; 4]);
 
-/// Sixteen values of one node.
-#[derive(Clone, Copy)]
-#[repr(C, align(16))]
-pub struct Row16(pub [i8; 16]);
-
-/// Four times sixteen values of one node.
+/// Sixteen values, each at the four corners of a cell of axes c and d.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Row64(pub [[i8; 16]; 4]);
+pub struct Quads(pub [[i8; 16]; 4]);
 
 /// A cell for every four numbers of four bits, the first axis highest: any 16 bits are an index.
 pub type Cells<T> = Box<[T; 1 << 16]>;
@@ -77,48 +72,26 @@ pub fn folded_cells(table: &Table) -> Cells<Cell64> {
     })
 }
 
-/// Rows of a table, in the order of its entries, up to sixteen outputs.
-pub fn rows(table: &Table) -> Box<[Row16]> {
-    let row = |nodes| {
-        let mut row = [0; 16];
-        let entry = table.entry(nodes);
-        row[..entry.len()].copy_from_slice(entry);
-        Row16(row)
-    };
-    all_nodes().map(row).collect()
-}
-
-/// Rows of the squares of a table with four outputs: four for each rotation, each sub-pixel in its place.
-pub fn folded_rows_of_four(table: &Table) -> Box<[Row16]> {
+/// Rows of the squares of a table with four outputs, for every node of axes a and b and every cell of axes c and d: four
+/// values for each rotation, each sub-pixel in its place, each with its four corners.
+pub fn folded_quads(table: &Table) -> Box<[Quads]> {
     let places = sub_pixel_places(table.side);
-    let row = |corners| {
-        let mut row = [0; 16];
-        for (rotation, places) in places.iter().enumerate() {
-            let entry = table.rotated_entry(corners, rotation);
-            for (value, place) in entry.iter().zip(places) {
-                row[4 * rotation + place] = *value;
-            }
-        }
-        Row16(row)
-    };
-    all_nodes().map(row).collect()
-}
-
-/// Rows of the squares of a table with up to sixteen outputs.
-pub fn folded_rows(table: &Table) -> Box<[Row64]> {
-    let places = sub_pixel_places(table.side);
-    debug_assert!(slots(table.side) <= 16);
-    let row = |corners| {
+    let row = |[a, b, c, d]: [usize; 4]| {
         let mut row = [[0; 16]; 4];
-        for (rotation, places) in places.iter().enumerate() {
-            let entry = table.rotated_entry(corners, rotation);
-            for (value, place) in entry.iter().zip(places) {
-                row[rotation][*place] = *value;
+        for corner in 0..4 {
+            let corners = [a, b, c + (corner >> 1), d + (corner & 1)];
+            for (rotation, places) in places.iter().enumerate() {
+                let entry = table.rotated_entry(corners, rotation);
+                for (value, place) in entry.iter().zip(places) {
+                    row[rotation][4 * place + corner] = *value;
+                }
             }
         }
-        Row64(row)
+        Quads(row)
     };
-    all_nodes().map(row).collect()
+    let nodes = (0..NODES).flat_map(|a| (0..NODES).map(move |b| (a, b)));
+    let rows = nodes.flat_map(|(a, b)| (0..256).map(move |cell| [a, b, cell >> 4, cell & 15]));
+    rows.map(row).collect()
 }
 
 fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {
@@ -133,10 +106,4 @@ fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {
 /// The nodes at the sixteen corners of a cell.
 fn corners(cell: [usize; 4]) -> [[usize; 4]; 16] {
     std::array::from_fn(|corner| [0, 1, 2, 3].map(|axis| cell[axis] + (corner >> (3 - axis) & 1)))
-}
-
-fn all_nodes() -> impl Iterator<Item = [usize; 4]> {
-    let count = NODES * NODES * NODES * NODES;
-    let strides = [NODES * NODES * NODES, NODES * NODES, NODES, 1];
-    (0..count).map(move |vertex| strides.map(|stride| vertex / stride % NODES))
 }

@@ -1,0 +1,108 @@
+//! The end of a stage by AVX-512, for sums of 16 bits: 32 sums at a time.
+
+use std::arch::x86_64::*;
+
+use super::Division;
+use crate::engine::kernels::avx512::{load_sums, store, store_half};
+
+/// How sums of 16 bits become samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples {
+    /// What is taken from a sum, itself moved up by 2^15, so that a floor division rounds half up; saturates at 0.
+    below: u16,
+    limit: u16,
+    divisor: u16,
+    shift: u32,
+    /// `2^16 / odd`, rounded up, where `divisor = odd << shift`.
+    reciprocal: u16,
+}
+
+impl Samples {
+    /// Present if everything that matters fits in 16 bits: the sum of `groups` groups, cut to 16 bits if need be, must be
+    /// beyond the clamp wherever it is cut.
+    pub fn new(division: &Division, groups: usize) -> Option<Self> {
+        let cut_is_beyond =
+            division.offset <= division.divisor && division.limit <= i16::MAX.into();
+        if groups > 2 || groups == 2 && !cut_is_beyond {
+            return None;
+        }
+        // A divisor that is a power of two is halved once less, for its reciprocal to have 16 bits.
+        let shift = division.shift - u32::from(division.divisor.count_ones() == 1);
+        let odd = (division.divisor >> shift) as u32;
+        Some(Self {
+            below: u16::try_from((1 << 15) - division.offset).ok()?,
+            limit: u16::try_from(division.limit).ok()?,
+            divisor: division.divisor as u16,
+            shift,
+            reciprocal: (1u32 << 16).div_ceil(odd) as u16,
+        })
+    }
+
+    /// 32 samples of 16 bits.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn of(self, sums: __m512i) -> __m512i {
+        let set = |value: u16| _mm512_set1_epi16(value.cast_signed());
+        let from_zero = _mm512_xor_si512(sums, set(1 << 15));
+        let dividend = _mm512_subs_epu16(from_zero, set(self.below));
+        let dividend = _mm512_min_epu16(dividend, set(self.limit));
+        let shifted = _mm512_srl_epi16(dividend, _mm_cvtsi32_si128(self.shift as i32));
+        let half_up = _mm512_mulhi_epu16(shifted, set(self.reciprocal));
+        let product = _mm512_mullo_epi16(half_up, set(self.divisor));
+        let tie = _mm512_cmpeq_epi16_mask(product, dividend);
+        let odd = _mm512_and_si512(half_up, set(1));
+        _mm512_mask_sub_epi16(half_up, tie, half_up, odd)
+    }
+
+    /// The samples of 32 sums, of one group or of two.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn at(self, sums: &[i16], groups: usize, at: usize) -> __m512i {
+        let first = load_sums(sums, at);
+        if groups == 1 {
+            return self.of(first);
+        }
+        let second = load_sums(sums, sums.len() / 2 + at);
+        self.of(_mm512_adds_epi16(first, second))
+    }
+}
+
+/// One row of one sample for each pixel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub fn one(samples: Samples, sums: &[i16], groups: usize, width: usize, output: &mut [u8]) {
+    for x in (0..width).step_by(32) {
+        let bytes = _mm512_cvtepi16_epi8(samples.at(sums, groups, x));
+        store_half(output, x, bytes);
+    }
+}
+
+/// Two rows of two samples for each pixel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub fn four(samples: Samples, sums: &[i16], groups: usize, width: usize, outputs: &mut [u8]) {
+    let (first_row, second_row) = outputs.split_at_mut(outputs.len() / 2);
+    // In each lane the four upper samples of two pixels and then their lower ones.
+    let rows = _mm512_broadcast_i32x4(_mm_setr_epi8(
+        0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15,
+    ));
+    let upper = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    let lower = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    for x in (0..width).step_by(32) {
+        let sixteen_pixels = |x: usize| {
+            let first = _mm512_cvtepi16_epi8(samples.at(sums, groups, 4 * x));
+            let second = _mm512_cvtepi16_epi8(samples.at(sums, groups, 4 * x + 32));
+            let bytes = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second);
+            _mm512_shuffle_epi8(bytes, rows)
+        };
+        let (left, right) = (sixteen_pixels(x), sixteen_pixels(x + 16));
+        store(
+            first_row,
+            2 * x,
+            _mm512_permutex2var_epi64(left, upper, right),
+        );
+        store(
+            second_row,
+            2 * x,
+            _mm512_permutex2var_epi64(left, lower, right),
+        );
+    }
+}
