@@ -200,6 +200,7 @@ impl Engine {
         let options = Options {
             threads: n_threads as usize,
             band_rows: tile_size as usize,
+            ..Options::default()
         };
         Ok(Self {
             upscaler: Upscaler::new(&model, options)?,

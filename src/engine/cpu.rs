@@ -4,7 +4,7 @@ use std::{env, str::FromStr, sync::OnceLock};
 
 use super::UpscaleError;
 
-/// The environment variable that lowers the instruction set: `portable`, `avx2` or `avx512`.
+/// The environment variable that lowers the instruction set, to a [`Cpu::name`].
 pub const VARIABLE: &str = "RCLUT_CPU";
 
 /// Instruction sets that kernels are written for, each with all that is below it.
@@ -23,7 +23,7 @@ impl Cpu {
     /// All instruction sets, the lowest first.
     pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
 
-    /// The name that [`VARIABLE`] takes.
+    /// The name that the environment variable `RCLUT_CPU` takes.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

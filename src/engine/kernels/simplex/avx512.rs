@@ -37,11 +37,11 @@ fn corners(samples: [__m512i; 4]) -> Corners {
     let (least_ab, greatest_ab) = ([q, b, a, min_ab], [max_ab, a, b, zero]);
     let (least_cd, greatest_cd) = ([q, d, c, min_cd], [max_cd, c, d, zero]);
     let mut weights = [zero; 16];
-    for corner in 0..16 {
+    for (corner, weight) in weights.iter_mut().enumerate() {
         let (ab, cd) = (corner / 4, corner % 4);
         let least = _mm512_min_epu8(least_ab[ab], least_cd[cd]);
         let greatest = _mm512_max_epu8(greatest_ab[ab], greatest_cd[cd]);
-        weights[corner] = _mm512_subs_epu8(least, greatest);
+        *weight = _mm512_subs_epu8(least, greatest);
     }
     Corners {
         cells,
