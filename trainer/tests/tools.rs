@@ -338,6 +338,34 @@ fn test_refuses_what_it_cannot_measure() {
 }
 
 #[test]
+fn options_may_come_from_a_file_and_typed_ones_win() {
+    let folder = TempDir::new().unwrap();
+    let high = folder.path().join("hr");
+    fs::create_dir(&high).unwrap();
+    write_photographs(&high);
+    let file = folder.path().join("options.toml");
+    let json = folder.path().join("figures.json");
+    let options = format!(
+        "[test]\nmodel = 'rclut'\nscale = 2\nhr = {:?}\njson = {:?}\nrounding = 'once'\nkeep_size = true\n",
+        text(&high),
+        text(&json)
+    );
+    fs::write(&file, options).unwrap();
+    output(&["test", "--config", text(&file), "--scale", "3"]);
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(report["scale"], 3);
+    assert_eq!(report["rounding"], "once");
+    assert_eq!(report["keep_size"], true);
+
+    fs::write(&file, "[test]\nmodle = 'rclut'").unwrap();
+    let message = failure(&["test", "--config", text(&file)]);
+    assert!(
+        message.contains("options.toml") && message.contains("`modle`, expected"),
+        "{message}"
+    );
+}
+
+#[test]
 fn inspect_tells_what_a_model_is() {
     let shown = output(&["inspect", "rclut-x2"]);
     for part in ["rclut-x2", "receptive field", "operations/px", "provenance"] {

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, each an `Args` with a `run`.
 
+mod config;
 mod export;
 mod grow;
 mod import;
@@ -7,10 +8,14 @@ mod inspect;
 mod prepare;
 mod test;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use gstrclut::engine::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -18,6 +23,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub struct Cli {
+    // `config::expand` takes it out before clap parses; it stands here for `--help`.
+    /// TOML file of options: a table for each subcommand, keys as the options' names; typed options win
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -33,6 +42,16 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the process's arguments and those of the file that `--config` names. Ends the process where they ask for
+    /// help or cannot be understood.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds something that is no option.
+    pub fn from_arguments() -> Result<Self> {
+        let arguments = config::expand(env::args_os().collect(), &Self::command())?;
+        Ok(Self::parse_from(arguments))
+    }
+
     /// Does what the command line asks for.
     ///
     /// # Errors
