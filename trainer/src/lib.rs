@@ -6,6 +6,9 @@
 //! - [`bicubic`]: MATLAB's `imresize`, by which the papers make their low-resolution images.
 //! - [`metrics`]: PSNR-Y and SSIM, the papers' way.
 //! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
+//! - [`sets`]: the folders that benchmark sets lie in.
+//! - [`history`]: what a run measures step by step, and its TensorBoard events.
+//! - [`report`]: a model's figures, curves and crops as a folder to read.
 //! - [`published`]: the tables and networks of the SR-LUT and MuLUT releases.
 //! - [`checkpoint`]: PyTorch checkpoints, read without executing them.
 //! - [`grow`]: tables trained directly on photographs, with no network in between.
@@ -18,6 +21,9 @@ pub mod checkpoint;
 pub mod cli;
 pub mod evaluate;
 pub mod grow;
+pub mod history;
 pub mod image;
 pub mod metrics;
 pub mod published;
+pub mod report;
+pub mod sets;

@@ -8,6 +8,7 @@ use std::{
 use assert_cmd::Command;
 use gstrclut::engine::Model;
 use rclut_trainer::{
+    history::{self, History},
     image::{self, Image},
     published,
 };
@@ -335,6 +336,66 @@ fn test_refuses_what_it_cannot_measure() {
             "`{expected}` is not in: {message}"
         );
     }
+}
+
+#[test]
+fn a_report_holds_figures_curves_and_crops() {
+    let folder = TempDir::new().unwrap();
+    let (set, report) = (folder.path().join("Set5/HR"), folder.path().join("report"));
+    fs::create_dir_all(&set).unwrap();
+    let sample = |i: usize, c: usize| ((i % 128) * (i / 128) / (40 + c)) as u8;
+    let planes = (0..3).map(|c| (0..128 * 112).map(|i| sample(i, c)).collect());
+    let image = Image {
+        width: 128,
+        height: 112,
+        planes: planes.collect(),
+    };
+    image.save_png(set.join("rings.png")).unwrap();
+    let mut history = History::open(folder.path(), 0).unwrap();
+    for step in 1..4 {
+        history.record("loss", step, 1.0 / step as f64).unwrap();
+        history
+            .record("PSNR_valid/Set5", step, 30.0 + step as f64)
+            .unwrap();
+    }
+
+    let jsonl = folder.path().join(history::FILE_NAME);
+    let args = [
+        "report",
+        "--model",
+        "rclut",
+        "--scale",
+        "2",
+        "--history",
+        text(&jsonl),
+    ];
+    let sets = folder.path().join("Set5");
+    output(&[&args[..], &["--hr", text(&sets), "-o", text(&report)]].concat());
+
+    let read = |name: &str| fs::read_to_string(report.join(name)).unwrap();
+    let json: Value = serde_json::from_str(&read("report.json")).unwrap();
+    let args = ["--model", "rclut", "--scale", "2", "--hr", text(&set)];
+    let measured = test_json(folder.path(), &args);
+    assert_eq!(json["sets"][0]["name"], "Set5");
+    assert_eq!(json["sets"][0]["mean"], measured["mean"]);
+    assert_eq!(json["sets"][0]["images"], measured["images"]);
+    assert_eq!(json["history"].as_array().unwrap().len(), 6);
+
+    let markdown = read("report.md");
+    let psnr = format!("{:.2} / ", figure(&measured, "/mean/psnr_y"));
+    for part in [
+        "| bicubic |",
+        "| SR-LUT |",
+        "**rclut-x2**",
+        &psnr,
+        "(psnr.svg)",
+        "(crops/Set5.png)",
+    ] {
+        assert!(markdown.contains(part), "`{part}` is not in: {markdown}");
+    }
+    assert!(read("loss.svg").contains("<polyline") && read("psnr.svg").contains("<polyline"));
+    let crops = Image::open(report.join("crops/Set5.png")).unwrap();
+    assert!(crops.width > 3 * crops.height, "three squares side by side");
 }
 
 #[test]

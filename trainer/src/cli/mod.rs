@@ -6,6 +6,7 @@ mod grow;
 mod import;
 mod inspect;
 mod prepare;
+mod report;
 mod test;
 
 use std::{
@@ -36,6 +37,7 @@ enum Command {
     Prepare(prepare::Args),
     Grow(grow::Args),
     Test(test::Args),
+    Report(report::Args),
     Inspect(inspect::Args),
     Import(import::Args),
     Export(export::Args),
@@ -61,6 +63,7 @@ impl Cli {
             Command::Prepare(args) => args.run(),
             Command::Grow(args) => args.run(),
             Command::Test(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Export(args) => args.run(),

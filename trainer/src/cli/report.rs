@@ -1,0 +1,75 @@
+//! `report`: a model's figures, curves and crops as a folder to read.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{find_model, progress_bar};
+use crate::{
+    bicubic::Rounding,
+    evaluate::{self, Protocol},
+    history, report, sets,
+};
+
+/// Write a report: PSNR-Y and SSIM on benchmark sets beside bicubic and the papers, curves of training, crops.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rclut-trainer report --model mine-x2.safetensors --scale 2 --hr SRBenchmark -o report"
+)]
+pub struct Args {
+    /// Built-in family (`rclut`), built-in model (`rclut-x2`) or .safetensors file
+    #[arg(long, value_name = "NAME|FILE")]
+    model: String,
+    /// Output pixels a side for each input pixel
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4))]
+    scale: u32,
+    /// A set (images, or HR and LR_bicubic/XS) or a folder of sets; may be given again
+    #[arg(long, value_name = "DIR", required = true)]
+    hr: Vec<PathBuf>,
+    /// Folder to write the report to
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// A run's history.jsonl, for the curves
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// When bicubic sums are rounded to 8 bits
+    #[arg(long, value_enum, default_value_t)]
+    rounding: Rounding,
+    /// Do not crop full-size images to a multiple of the scale
+    #[arg(long)]
+    keep_size: bool,
+    /// Threads, 0 for all cores
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<()> {
+        let protocol = Protocol {
+            scale: self.scale as usize,
+            rounding: self.rounding,
+            keep_size: self.keep_size,
+        };
+        let model = find_model(&self.model, Some(self.scale))?;
+        let history = self
+            .history
+            .as_deref()
+            .map(history::load)
+            .transpose()?
+            .unwrap_or_default();
+        let mut sets = Vec::new();
+        for folder in &self.hr {
+            sets.extend(sets::find_sets(folder, protocol.scale)?);
+        }
+        let mut upscaler = evaluate::upscaler(&model, self.threads)?;
+        let bar = progress_bar(sets.iter().map(|set| set.pairs.len()).sum(), "measuring");
+        let scores = sets
+            .iter()
+            .map(|set| report::measure(&mut upscaler, set, &protocol, || bar.inc(1)));
+        let scores = scores.collect::<Result<Vec<_>>>()?;
+        bar.finish_and_clear();
+        report::write(&self.output, &model, &scores, &history)?;
+        println!("{}", self.output.join("report.md").display());
+        Ok(())
+    }
+}
