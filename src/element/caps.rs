@@ -8,7 +8,7 @@ use gst::prelude::*;
 use gst::{Caps, CapsFeatures, CapsFeaturesRef, CapsRef, IntRange, Structure, StructureRef};
 use gst_video::{VideoChromaSite, VideoInfo};
 
-use super::frame::FORMATS;
+use super::format::FORMATS;
 
 /// The largest width and height of a frame.
 pub const MAX_SIZE: i32 = 32_767;

@@ -1,47 +1,20 @@
 //! Pixel format -> jobs: what the engine does with each component of a frame.
 
-use gst_video::{VideoChromaSite, VideoFormat, VideoFrameRef, VideoInfo};
+use gst_video::{VideoChromaSite, VideoFormatInfo, VideoFrameRef, VideoInfo};
 
 use crate::engine::plane::{Layout, PlaneError};
 use crate::engine::{Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler};
 
+use super::format::{self, Component, Role, Storage};
 use super::mapped::{self, MappedError};
-
-/// The formats of the pad templates, the ones that need least work first.
-pub const FORMATS: [VideoFormat; 18] = [
-    VideoFormat::I420,
-    VideoFormat::Yv12,
-    VideoFormat::Nv12,
-    VideoFormat::Nv21,
-    VideoFormat::Gray8,
-    VideoFormat::Y42b,
-    VideoFormat::Y444,
-    VideoFormat::Gbr,
-    VideoFormat::Rgb,
-    VideoFormat::Bgr,
-    VideoFormat::Rgbx,
-    VideoFormat::Bgrx,
-    VideoFormat::Xrgb,
-    VideoFormat::Xbgr,
-    VideoFormat::Rgba,
-    VideoFormat::Bgra,
-    VideoFormat::Argb,
-    VideoFormat::Abgr,
-];
 
 /// Why a frame could not be scaled.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    #[error("{side} frame: {source}")]
-    Mapped {
-        side: &'static str,
-        source: MappedError,
-    },
-    #[error("{side} frame: {source}")]
-    Plane {
-        side: &'static str,
-        source: PlaneError,
-    },
+    #[error("input frame: {0}")]
+    Input(MappedError),
+    #[error("output frame: {0}")]
+    Output(MappedError),
     #[error(transparent)]
     Upscale(#[from] UpscaleError),
 }
@@ -51,19 +24,19 @@ pub enum FrameError {
 pub struct Plan {
     jobs: Vec<Job>,
     resamplers: Vec<Resampler>,
+    /// Unpacked samples of one component, before and after; empty if none needs unpacking.
+    unpacked: [Vec<u16>; 2],
 }
 
 /// What to do with one component.
 #[derive(Clone, Copy, Debug)]
 struct Job {
     method: Method,
-    /// The plane that holds the component, and the bytes before its first sample.
-    plane: usize,
-    offset: usize,
-    /// Bytes from one sample to the next.
-    step: usize,
+    component: Component,
     source: Size,
     destination: Size,
+    /// No earlier job has written to the bytes of this one's pixels.
+    is_first: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +47,12 @@ struct Size {
 
 #[derive(Clone, Copy, Debug)]
 enum Method {
-    /// Luma, red, green and blue: the look-up tables.
+    /// The look-up tables.
     Tables,
-    /// Chroma and alpha: the resampler of this number.
+    /// The resampler of this number.
     Resample(usize),
-    /// The byte of a pixel that means nothing: white, so that equal frames have equal bytes.
-    Pad,
+    /// White, so that equal frames have equal bytes.
+    Fill,
 }
 
 impl Plan {
@@ -93,28 +66,33 @@ impl Plan {
     ) -> Self {
         let format = source.format_info();
         let mut sitings = Vec::new();
-        let mut jobs = Vec::new();
-        for component in 0..format.n_components() as u8 {
-            let method = if is_for_tables(source, component) {
-                Method::Tables
-            } else {
-                let siting = siting(source, component, chroma_site);
-                let known = sitings.iter().position(|known| *known == siting);
-                Method::Resample(known.unwrap_or_else(|| {
-                    sitings.push(siting);
-                    sitings.len() - 1
-                }))
+        let mut jobs: Vec<Job> = Vec::new();
+        for (number, component) in format::components(&format).into_iter().enumerate() {
+            let method = match component.role {
+                Role::Detail => Method::Tables,
+                // Chroma and alpha are not what the tables have learnt.
+                Role::Chroma | Role::Alpha => {
+                    let siting = siting(&format, number, chroma_site);
+                    let known = sitings.iter().position(|known| *known == siting);
+                    Method::Resample(known.unwrap_or_else(|| {
+                        sitings.push(siting);
+                        sitings.len() - 1
+                    }))
+                }
+                Role::Padding => Method::Fill,
             };
+            // Padding has the size of any component of its pixels.
+            let sized_as = number.min(format.n_components() as usize - 1);
             jobs.push(Job {
                 method,
-                plane: source.comp_plane(component) as usize,
-                offset: source.comp_poffset(component) as usize,
-                step: source.comp_pstride(component) as usize,
-                source: size(source, component),
-                destination: size(destination, component),
+                component,
+                source: size(source, sized_as),
+                destination: size(destination, sized_as),
+                is_first: jobs
+                    .iter()
+                    .all(|job| job.component.plane != component.plane),
             });
         }
-        jobs.extend(padding(&jobs));
         let resampler = |(horizontal, vertical)| {
             let workers = upscaler.workers().clone();
             Resampler::new(upscaler.scale(), horizontal, vertical, workers, band_rows)
@@ -122,6 +100,7 @@ impl Plan {
         Self {
             jobs,
             resamplers: sitings.into_iter().map(resampler).collect(),
+            unpacked: Default::default(),
         }
     }
 
@@ -135,17 +114,39 @@ impl Plan {
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), FrameError> {
-        for job in &self.jobs {
-            let mut to = job.destination_plane(destination)?;
-            match job.method {
-                Method::Tables => upscaler.plane_u8(&job.source_plane(source)?, &mut to)?,
-                Method::Resample(number) => {
-                    self.resamplers[number].plane_u8(&job.source_plane(source)?, &mut to)?;
+        let Self {
+            jobs,
+            resamplers,
+            unpacked: [before, after],
+        } = self;
+        for job in jobs {
+            let (from, from_layout) = job.source(source).map_err(FrameError::Input)?;
+            let (to, to_layout) = job.destination(destination).map_err(FrameError::Output)?;
+            let input = |error: PlaneError| FrameError::Input(error.into());
+            let output = |error: PlaneError| FrameError::Output(error.into());
+            let component = &job.component;
+            match (component.storage, job.method) {
+                (_, Method::Fill) => {
+                    fill(&mut PlaneMut::with_layout(to, to_layout).map_err(output)?);
                 }
-                Method::Pad => (0..to.height()).for_each(|y| {
-                    let samples = to.row_mut(y).iter_mut().step_by(job.step);
-                    samples.for_each(|sample| *sample = u8::MAX);
-                }),
+                (Storage::Byte, method) => {
+                    let from = Plane::with_layout(from, from_layout).map_err(input)?;
+                    let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
+                    match method {
+                        Method::Resample(number) => resamplers[number].plane_u8(&from, &mut to)?,
+                        _ => upscaler.plane_u8(&from, &mut to)?,
+                    }
+                }
+                (_, method) => {
+                    let from = component.words(from, from_layout, before).map_err(input)?;
+                    let depth = component.working_depth();
+                    let write = |to: &mut PlaneMut<u16>| match method {
+                        Method::Resample(number) => resamplers[number].plane_u16(&from, to, depth),
+                        _ => upscaler.plane_u16(&from, to, depth),
+                    };
+                    let written = component.write_words(to, to_layout, after, job.is_first, write);
+                    written.map_err(output)??;
+                }
             }
         }
         Ok(())
@@ -153,30 +154,28 @@ impl Plan {
 }
 
 impl Job {
-    fn source_plane<'a>(
+    /// The bytes of the component's plane from its first sample on, and how it lies in them.
+    fn source<'a>(
         &self,
         frame: &'a VideoFrameRef<&gst::BufferRef>,
-    ) -> Result<Plane<'a, u8>, FrameError> {
-        let side = "input";
-        let mapped = |source| FrameError::Mapped { side, source };
-        let stride = mapped::stride(frame, self.plane).map_err(mapped)?;
-        let bytes = mapped::bytes(frame, self.plane).map_err(mapped)?;
-        let bytes = bytes.get(self.offset..).unwrap_or_default();
-        Plane::with_layout(bytes, self.layout(self.source, stride))
-            .map_err(|source| FrameError::Plane { side, source })
+    ) -> Result<(&'a [u8], Layout), MappedError> {
+        let Component { plane, offset, .. } = self.component;
+        let stride = mapped::stride(frame, plane)?;
+        let bytes = mapped::bytes(frame, plane)?.get(offset..);
+        Ok((bytes.unwrap_or_default(), self.layout(self.source, stride)))
     }
 
-    fn destination_plane<'a>(
+    fn destination<'a>(
         &self,
         frame: &'a mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<PlaneMut<'a, u8>, FrameError> {
-        let side = "output";
-        let mapped = |source| FrameError::Mapped { side, source };
-        let stride = mapped::stride(frame, self.plane).map_err(mapped)?;
-        let bytes = mapped::bytes_mut(frame, self.plane).map_err(mapped)?;
-        let bytes = bytes.get_mut(self.offset..).unwrap_or_default();
-        PlaneMut::with_layout(bytes, self.layout(self.destination, stride))
-            .map_err(|source| FrameError::Plane { side, source })
+    ) -> Result<(&'a mut [u8], Layout), MappedError> {
+        let Component { plane, offset, .. } = self.component;
+        let stride = mapped::stride(frame, plane)?;
+        let bytes = mapped::bytes_mut(frame, plane)?.get_mut(offset..);
+        Ok((
+            bytes.unwrap_or_default(),
+            self.layout(self.destination, stride),
+        ))
     }
 
     fn layout(&self, size: Size, stride: usize) -> Layout {
@@ -184,28 +183,28 @@ impl Job {
             width: size.width,
             height: size.height,
             stride,
-            step: self.step,
+            step: self.component.step,
         }
     }
 }
 
-/// Chroma and alpha are not what the tables have learnt; at full size they go the same way as subsampled.
-fn is_for_tables(info: &VideoInfo, component: u8) -> bool {
-    match component {
-        0 => true,
-        1 | 2 => info.format_info().is_rgb(),
-        _ => false,
+fn fill(plane: &mut PlaneMut<u8>) {
+    let step = plane.layout().step;
+    for y in 0..plane.height() {
+        plane
+            .row_mut(y)
+            .iter_mut()
+            .step_by(step)
+            .for_each(|byte| *byte = u8::MAX);
     }
 }
 
 /// Where a component's samples lie among the luma's, horizontally and vertically.
-fn siting(info: &VideoInfo, component: u8, site: VideoChromaSite) -> (Siting, Siting) {
-    let format = info.format_info();
+fn siting(format: &VideoFormatInfo, component: usize, site: VideoChromaSite) -> (Siting, Siting) {
     let along = |subsampling: u32, cosited| match site.contains(cosited) && subsampling > 0 {
         true => Siting::Cosited,
         false => Siting::Centred,
     };
-    let component = usize::from(component);
     (
         along(format.w_sub()[component], VideoChromaSite::H_COSITED),
         along(format.h_sub()[component], VideoChromaSite::V_COSITED),
@@ -213,25 +212,10 @@ fn siting(info: &VideoInfo, component: u8, site: VideoChromaSite) -> (Siting, Si
 }
 
 /// The size of a component in one buffer: a whole frame's, or with `alternate` interlacing a field's.
-fn size(info: &VideoInfo, component: u8) -> Size {
-    let format = info.format_info();
+fn size(info: &VideoInfo, component: usize) -> Size {
+    let (format, component) = (info.format_info(), component as u8);
     Size {
         width: format.scale_width(component, info.width()) as usize,
         height: format.scale_height(component, info.field_height()) as usize,
     }
-}
-
-/// The job for the fourth byte of RGBx and its kin, which no component claims.
-fn padding(jobs: &[Job]) -> Option<Job> {
-    let first = *jobs.first()?;
-    let is_packed = jobs.iter().all(|job| job.plane == first.plane);
-    if !is_packed || first.step != 4 || jobs.len() != 3 {
-        return None;
-    }
-    let offset = (0..4).find(|offset| jobs.iter().all(|job| job.offset != *offset))?;
-    Some(Job {
-        method: Method::Pad,
-        offset,
-        ..first
-    })
 }

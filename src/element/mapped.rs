@@ -5,6 +5,8 @@ use std::slice;
 use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
 
+use crate::engine::plane::PlaneError;
+
 /// Why a frame's memory cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MappedError {
@@ -14,6 +16,8 @@ pub enum MappedError {
     BottomUp { plane: usize, stride: i32 },
     #[error("plane {plane} starts outside its memory")]
     Outside { plane: usize },
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
 }
 
 /// Bytes from one row to the next.

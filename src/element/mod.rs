@@ -3,8 +3,10 @@
 //! - `imp.rs`: the element, in the order of every gst-plugins-rs element.
 //! - `selection.rs`: which model and which scales the properties choose.
 //! - `caps.rs`: what one pad may carry for what the other carries.
-//! - `frame.rs`: pixel format -> jobs of the engine, for each component.
+//! - `format.rs`: pixel formats, and where each component's samples lie.
+//! - `frame.rs`: what the engine does with each component of a frame.
 //! - `mapped.rs`: the memory of a mapped frame.
+//! - `samples.rs`: samples that must be unpacked before and packed after.
 
 /**
  * SECTION:element-rclut
@@ -29,9 +31,11 @@ use gst::glib;
 use gst::prelude::*;
 
 mod caps;
+mod format;
 mod frame;
 mod imp;
 mod mapped;
+mod samples;
 mod selection;
 
 pub use selection::Scale;

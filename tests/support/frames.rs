@@ -42,7 +42,7 @@ pub fn models() -> Models {
     let folder = tempfile::tempdir().unwrap();
     let models = Models { folder };
     for scale in 1..=4 {
-        let graph = Graph::parse("s d ; s y", scale).unwrap();
+        let graph = Graph::parse("s", scale).unwrap();
         let model = tables::model(&graph, tables::Kind::Smooth, 7);
         model.save(models.path(scale)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Bicubic resampling of the planes that no table touches (ARITHMETIC, "Chroma and alpha").
+//! Bicubic resampling of the planes that no table touches (ARITHMETIC section 6).
 
 mod row;
 mod weights;
@@ -80,7 +80,7 @@ impl Resampler {
     /// Resamples a plane of samples with `depth` significant bits in the low bits.
     ///
     /// # Errors
-    /// As [`Resampler::plane_u8`]; [`UpscaleError::Depth`] unless `depth` is 8..=16.
+    /// As [`Resampler::plane_u8`]; [`UpscaleError::Depth`] unless `depth` is 8..=16. Bits above `depth` are ignored.
     pub fn plane_u16(
         &mut self,
         source: &Plane<u16>,
@@ -120,7 +120,7 @@ impl Resampler {
                 for y in 0..band.height() {
                     let (taps, weights) = vertical.taps(first + y, source.height());
                     let rows = taps.map(|tap| source.row(tap));
-                    row::blend(rows, source.layout().step, weights, blended);
+                    row::blend(rows, source.layout().step, weights, white, blended);
                     row::spread(blended, horizontal, white, band.row_mut(y), step);
                 }
             });

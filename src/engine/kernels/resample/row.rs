@@ -16,8 +16,8 @@ const fn half(bits: u32) -> i64 {
 pub trait Blendable: Copy + Sync + Send {
     type Blended: Copy + Default + Send;
 
-    /// The weighted sum of four samples down a column, with `BLEND_BITS` of fraction.
-    fn blend(taps: [Self; 4], weights: [i32; 4]) -> Self::Blended;
+    /// The weighted sum of four samples down a column, with `BLEND_BITS` of fraction; bits above `white` are ignored.
+    fn blend(taps: [Self; 4], weights: [i32; 4], white: Self) -> Self::Blended;
 
     /// The weighted sum of four blended samples along a row, rounded and held to `0..=white`.
     fn finish(taps: [Self::Blended; 4], weights: [i32; 4], white: Self) -> Self;
@@ -27,7 +27,7 @@ impl Blendable for u8 {
     type Blended = i16;
 
     #[inline(always)]
-    fn blend(taps: [u8; 4], weights: [i32; 4]) -> i16 {
+    fn blend(taps: [u8; 4], weights: [i32; 4], _white: u8) -> i16 {
         const DROP: u32 = WEIGHT_BITS - BLEND_BITS;
         let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
         ((sum + half(DROP) as i32) >> DROP) as i16
@@ -45,9 +45,10 @@ impl Blendable for u16 {
     type Blended = i32;
 
     #[inline(always)]
-    fn blend(taps: [u16; 4], weights: [i32; 4]) -> i32 {
+    fn blend(taps: [u16; 4], weights: [i32; 4], white: u16) -> i32 {
         const DROP: u32 = WEIGHT_BITS - BLEND_BITS;
-        let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
+        let taps = taps.map(|tap| i32::from(tap & white));
+        let sum: i32 = (0..4).map(|k| taps[k] * weights[k]).sum();
         (sum + half(DROP) as i32) >> DROP
     }
 
@@ -66,16 +67,17 @@ pub fn blend<T: Blendable>(
     rows: [&[T]; 4],
     step: usize,
     weights: [i32; 4],
+    white: T,
     blended: &mut [T::Blended],
 ) {
     let width = blended.len() - 2 * EDGE;
     let middle = &mut blended[EDGE..][..width];
     // A step known to the compiler lets it use vectors.
     match step {
-        1 => blend_stepped(rows, 1, weights, middle),
-        2 => blend_stepped(rows, 2, weights, middle),
-        4 => blend_stepped(rows, 4, weights, middle),
-        _ => blend_stepped(rows, step, weights, middle),
+        1 => blend_stepped(rows, 1, weights, white, middle),
+        2 => blend_stepped(rows, 2, weights, white, middle),
+        4 => blend_stepped(rows, 4, weights, white, middle),
+        _ => blend_stepped(rows, step, weights, white, middle),
     }
     let (left, right) = (middle[0], middle[width - 1]);
     blended[..EDGE].fill(left);
@@ -87,11 +89,12 @@ fn blend_stepped<T: Blendable>(
     rows: [&[T]; 4],
     step: usize,
     weights: [i32; 4],
+    white: T,
     blended: &mut [T::Blended],
 ) {
     let rows = rows.map(|row| &row[..(blended.len() - 1) * step + 1]);
     for (x, blended) in blended.iter_mut().enumerate() {
-        *blended = T::blend(rows.map(|row| row[x * step]), weights);
+        *blended = T::blend(rows.map(|row| row[x * step]), weights, white);
     }
 }
 

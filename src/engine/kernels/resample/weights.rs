@@ -1,4 +1,4 @@
-//! Which source samples make an output sample, and by how much (ARITHMETIC, "Chroma and alpha").
+//! Which source samples make an output sample, and by how much (ARITHMETIC section 6).
 
 use super::Siting;
 
