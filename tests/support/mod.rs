@@ -6,4 +6,6 @@ pub mod document;
 #[cfg(feature = "plugin")]
 pub mod frames;
 pub mod model_file;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 pub mod tables;
