@@ -399,6 +399,72 @@ fn a_report_holds_figures_curves_and_crops() {
 }
 
 #[test]
+fn a_grown_model_comes_with_its_report() {
+    let folder = TempDir::new().unwrap();
+    let (data, report) = (folder.path().join("photos"), folder.path().join("report"));
+    fs::create_dir(&data).unwrap();
+    for number in 0..2 {
+        let plane = (0..96 * 96)
+            .map(|i| (i % 96 * (i / 96 + number) / 37) as u8)
+            .collect();
+        let image = Image {
+            width: 96,
+            height: 96,
+            planes: vec![plane],
+        };
+        image.save_png(data.join(format!("{number}.png"))).unwrap();
+    }
+    let model = folder.path().join("tiny.safetensors");
+    let args = [
+        "grow",
+        "--graph",
+        "s",
+        "--scale",
+        "2",
+        "--total-iter",
+        "200",
+        "--save-step",
+        "50",
+    ];
+    let small = ["--batch-size", "2", "--crop-size", "16", "--threads", "1"];
+    let paths = [
+        "--data",
+        text(&data),
+        "-o",
+        text(&model),
+        "--report",
+        text(&report),
+    ];
+    output(&[&args[..], &small, &paths, &["--report-on", text(&data)]].concat());
+
+    let scalars = history::load(&report.join(history::FILE_NAME)).unwrap();
+    let losses: Vec<_> = scalars
+        .iter()
+        .filter(|scalar| scalar.tag == "loss")
+        .collect();
+    assert_eq!(
+        losses.iter().map(|scalar| scalar.step).collect::<Vec<_>>(),
+        [100, 200]
+    );
+    assert!(scalars.iter().any(|scalar| scalar.tag == "PSNR_valid"));
+    let markdown = fs::read_to_string(report.join("report.md")).unwrap();
+    assert!(
+        markdown.contains("**tiny**") && markdown.contains("(loss.svg)"),
+        "{markdown}"
+    );
+    let events = fs::read_dir(&report).unwrap();
+    let events = events.filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .contains("tfevents")
+    });
+    assert_eq!(events.count(), 1);
+}
+
+#[test]
 fn options_may_come_from_a_file_and_typed_ones_win() {
     let folder = TempDir::new().unwrap();
     let high = folder.path().join("hr");

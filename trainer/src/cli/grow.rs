@@ -15,11 +15,14 @@ use gstrclut::engine::model::{Graph, Info};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::progress_bar;
-use crate::grow::{
-    adam::Rates,
-    run::{self, Options, Status, Watcher},
-    schedule::Budget,
+use super::{progress_bar, report::ReportArgs};
+use crate::{
+    grow::{
+        adam::Rates,
+        run::{self, Options, Status, Watcher},
+        schedule::Budget,
+    },
+    history::Recorder,
 };
 
 /// Positions of the bar of a run, whose length may be a time.
@@ -48,6 +51,8 @@ pub struct Args {
     data: PathBuf,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    report: ReportArgs,
     /// Model file to write
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
@@ -113,15 +118,22 @@ impl Args {
             .info
             .provenance
             .insert("command".to_owned(), json!(command_line()));
-        let terminal = Terminal::new()?;
-        let (model, psnr) = run::grow(&options, &terminal)?;
+        let terminal = Terminal::new(self.report.recorder())?;
+        let grown = run::grow(&options, &terminal);
         terminal.bar.finish_and_clear();
+        // A history that cannot be written stops the run; its error says more than the stop.
+        terminal
+            .recorder
+            .as_ref()
+            .map_or(Ok(()), |recorder| recorder.finish().map(drop))?;
+        let (model, psnr) = grown?;
         println!(
             "{} in {}: {psnr:.3} dB on the photographs held out",
             model.info().name,
             options.output.display()
         );
-        Ok(())
+        self.report
+            .write(&model, terminal.recorder.as_ref(), options.threads)
     }
 }
 
@@ -214,10 +226,11 @@ pub(super) struct Terminal {
     pub(super) bar: ProgressBar,
     shown: Mutex<Option<f64>>,
     stop: Arc<AtomicBool>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl Terminal {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(recorder: Option<Recorder>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("Ctrl-C")?;
@@ -230,6 +243,7 @@ impl Terminal {
             bar: ProgressBar::new(BAR_STEPS as u64).with_style(style),
             shown: Mutex::new(None),
             stop,
+            recorder,
         })
     }
 }
@@ -245,6 +259,9 @@ impl Watcher for Terminal {
     }
 
     fn stepped(&self, status: &Status) {
+        if let Some(recorder) = &self.recorder {
+            recorder.step(status.steps, status.loss, status.psnr);
+        }
         self.bar.set_position((status.progress * BAR_STEPS) as u64);
         let psnr = status
             .psnr
@@ -264,6 +281,7 @@ impl Watcher for Terminal {
     }
 
     fn wants_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        let failed = self.recorder.as_ref().is_some_and(Recorder::has_failed);
+        failed || self.stop.load(Ordering::Relaxed)
     }
 }

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use gstrclut::engine::Model;
 
 use super::{find_model, progress_bar};
 use crate::{
     bicubic::Rounding,
     evaluate::{self, Protocol},
-    history, report, sets,
+    history::{self, Recorder},
+    report::{self, SetScores},
+    sets,
 };
 
 /// Write a report: PSNR-Y and SSIM on benchmark sets beside bicubic and the papers, curves of training, crops.
@@ -57,19 +60,64 @@ impl Args {
             .map(history::load)
             .transpose()?
             .unwrap_or_default();
-        let mut sets = Vec::new();
-        for folder in &self.hr {
-            sets.extend(sets::find_sets(folder, protocol.scale)?);
-        }
-        let mut upscaler = evaluate::upscaler(&model, self.threads)?;
-        let bar = progress_bar(sets.iter().map(|set| set.pairs.len()).sum(), "measuring");
-        let scores = sets
-            .iter()
-            .map(|set| report::measure(&mut upscaler, set, &protocol, || bar.inc(1)));
-        let scores = scores.collect::<Result<Vec<_>>>()?;
-        bar.finish_and_clear();
+        let scores = measure_sets(&model, &self.hr, &protocol, self.threads)?;
         report::write(&self.output, &model, &scores, &history)?;
         println!("{}", self.output.join("report.md").display());
         Ok(())
     }
+}
+
+/// Options of a training run: what it records and reports.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// Folder for the run's history, TensorBoard events and, at the end, a report
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Set, or folder of sets, that the report measures the model on; may be given again
+    #[arg(long, value_name = "DIR", requires = "report")]
+    report_on: Vec<PathBuf>,
+}
+
+impl ReportArgs {
+    /// The recorder of the run, if a report is asked for.
+    pub fn recorder(&self) -> Option<Recorder> {
+        self.report.clone().map(Recorder::new)
+    }
+
+    /// Writes the report on the finished model.
+    pub fn write(&self, model: &Model, recorder: Option<&Recorder>, threads: usize) -> Result<()> {
+        let (Some(folder), Some(recorder)) = (&self.report, recorder) else {
+            return Ok(());
+        };
+        let history = recorder.finish()?;
+        let protocol = Protocol {
+            scale: model.scale(),
+            rounding: Rounding::default(),
+            keep_size: false,
+        };
+        let scores = measure_sets(model, &self.report_on, &protocol, threads)?;
+        report::write(folder, model, &scores, &history)?;
+        println!("{}", folder.join("report.md").display());
+        Ok(())
+    }
+}
+
+fn measure_sets(
+    model: &Model,
+    folders: &[PathBuf],
+    protocol: &Protocol,
+    threads: usize,
+) -> Result<Vec<SetScores>> {
+    let mut sets = Vec::new();
+    for folder in folders {
+        sets.extend(sets::find_sets(folder, protocol.scale)?);
+    }
+    let mut upscaler = evaluate::upscaler(model, threads)?;
+    let bar = progress_bar(sets.iter().map(|set| set.pairs.len()).sum(), "measuring");
+    let scores = sets
+        .iter()
+        .map(|set| report::measure(&mut upscaler, set, protocol, || bar.inc(1)));
+    let scores = scores.collect();
+    bar.finish_and_clear();
+    scores
 }

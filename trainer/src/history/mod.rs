@@ -1,6 +1,7 @@
 //! What a run measures step by step: kept as JSON lines for reports, and as TensorBoard events to be watched.
 
 mod events;
+mod recorder;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use events::EventFile;
+pub use recorder::Recorder;
 
 /// The JSON lines' name in a run's folder.
 pub const FILE_NAME: &str = "history.jsonl";

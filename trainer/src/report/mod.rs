@@ -9,7 +9,7 @@ mod plot;
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
-use gstrclut::engine::{Model, Upscaler};
+use gstrclut::engine::{Model, Upscaler, model::Info};
 use serde::Serialize;
 
 use crate::{
@@ -120,32 +120,9 @@ fn markdown(model: &Model, sets: &[SetScores], plots: &[&str]) -> String {
     line(format!("- receptive field: {field} x {field}"));
     line(format!("- file: {} bytes", model.to_bytes().len()));
     line(format!("- licence: {}", info.licence));
-    line("\n## Results\n\nPSNR-Y in dB / SSIM, means over each set.\n".to_owned());
-
-    let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
-    line(format!("| | {} |", names.join(" | ")));
-    line(format!("|---|{}", "---|".repeat(names.len())));
-    let row = |name: &str, cell: &dyn Fn(&SetScores) -> String| {
-        let cells: Vec<String> = sets.iter().map(cell).collect();
-        format!("| {name} | {} |", cells.join(" | "))
-    };
-    let both = |psnr: f64, ssim: f64| format!("{psnr:.2} / {ssim:.4}");
-    line(row("bicubic", &|set| {
-        both(set.mean.bicubic_psnr_y, set.mean.bicubic_ssim)
-    }));
-    for paper in papers::at_scale(graph.scale) {
-        let figure = |set: &SetScores| paper.psnr_y(&set.name).map(|psnr| format!("{psnr:.2}"));
-        if sets.iter().any(|set| figure(set).is_some()) {
-            line(row(paper.name, &|set| {
-                figure(set).unwrap_or_else(|| "-".to_owned())
-            }));
-        }
+    if !sets.is_empty() {
+        line(results(info, graph.scale, sets));
     }
-    line(row(&format!("**{}**", info.name), &|set| {
-        both(set.mean.psnr_y, set.mean.ssim)
-    }));
-    line(format!("\n{}", papers::SOURCES));
-
     if !plots.is_empty() {
         line("\n## Training\n".to_owned());
         plots
@@ -168,4 +145,38 @@ fn markdown(model: &Model, sets: &[SetScores], plots: &[&str]) -> String {
         ));
     }
     text
+}
+
+/// The table of results, with its heading and sources.
+fn results(info: &Info, scale: u32, sets: &[SetScores]) -> String {
+    let row = |name: &str, cell: &dyn Fn(&SetScores) -> String| {
+        let cells: Vec<String> = sets.iter().map(cell).collect();
+        format!("| {name} | {} |", cells.join(" | "))
+    };
+    let both = |psnr: f64, ssim: f64| format!("{psnr:.2} / {ssim:.4}");
+    let mut lines = vec![
+        "\n## Results\n\nPSNR-Y in dB / SSIM, means over each set.\n".to_owned(),
+        row("", &|set| set.name.clone()),
+        format!("|---|{}", "---|".repeat(sets.len())),
+        row("bicubic", &|set| {
+            both(set.mean.bicubic_psnr_y, set.mean.bicubic_ssim)
+        }),
+    ];
+    let mut papers_shown = false;
+    for paper in papers::at_scale(scale) {
+        let figure = |set: &SetScores| paper.psnr_y(&set.name).map(|psnr| format!("{psnr:.2}"));
+        if sets.iter().any(|set| figure(set).is_some()) {
+            lines.push(row(paper.name, &|set| {
+                figure(set).unwrap_or_else(|| "-".to_owned())
+            }));
+            papers_shown = true;
+        }
+    }
+    lines.push(row(&format!("**{}**", info.name), &|set| {
+        both(set.mean.psnr_y, set.mean.ssim)
+    }));
+    if papers_shown {
+        lines.push(format!("\n{}", papers::SOURCES));
+    }
+    lines.join("\n")
 }
