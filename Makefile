@@ -1,14 +1,19 @@
 # The two commands of the README, and those of whoever works on rclut. Nothing else is decided here.
 
-.PHONY: demo test install setup
+.PHONY: demo test trainer install setup libtorch
 
 # Plays the bundled clip through the plugin and shows what it gains: target/demo/.
 demo: setup
 	scripts/demo.sh
 
 # Every test of the workspace; a GLib warning or critical fails the one that caused it.
-test: setup
+test: setup libtorch
 	G_DEBUG=fatal_warnings cargo test --workspace
+	cargo test -p rclut-trainer --features torch --lib --test 'torch_*'
+
+# The trainer with all of its commands: target/release/rclut-trainer. Without libtorch, `train` and `convert` are left out.
+trainer: libtorch
+	cargo build --release -p rclut-trainer --features torch
 
 # The plugin where GStreamer finds it; DESTDIR and PLUGINS say elsewhere.
 install: setup
@@ -16,3 +21,7 @@ install: setup
 
 setup:
 	@scripts/setup.sh
+
+# 487 MB, once; not fetched where LIBTORCH or LIBTORCH_USE_PYTORCH say where to find another.
+libtorch:
+	@scripts/get_libtorch.sh

@@ -12,6 +12,9 @@
 //! - [`published`]: the tables and networks of the SR-LUT and MuLUT releases.
 //! - [`checkpoint`]: PyTorch checkpoints, read without executing them.
 //! - [`grow`]: tables trained directly on photographs, with no network in between.
+//! - `network` (feature `torch`): the networks that the papers train in place of tables.
+//! - `train` (feature `torch`): training them, resumable at any moment.
+//! - `convert` (feature `torch`): from a network's weights to a model's tables.
 //! - [`cli`]: the command line, one file for each subcommand.
 //!
 //! The arithmetic of every output pixel is the engine's, `gstrclut::engine`; nothing here computes it a second time.
@@ -19,11 +22,17 @@
 pub mod bicubic;
 pub mod checkpoint;
 pub mod cli;
+#[cfg(feature = "torch")]
+pub mod convert;
 pub mod evaluate;
 pub mod grow;
 pub mod history;
 pub mod image;
 pub mod metrics;
+#[cfg(feature = "torch")]
+pub mod network;
 pub mod published;
 pub mod report;
 pub mod sets;
+#[cfg(feature = "torch")]
+pub mod train;

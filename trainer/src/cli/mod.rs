@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand, each an `Args` with a `run`.
 
 mod config;
+#[cfg(feature = "torch")]
+mod convert;
 mod export;
 mod grow;
 mod import;
@@ -8,6 +10,8 @@ mod inspect;
 mod prepare;
 mod report;
 mod test;
+#[cfg(feature = "torch")]
+mod train;
 
 use std::{
     env,
@@ -36,6 +40,10 @@ pub struct Cli {
 enum Command {
     Prepare(prepare::Args),
     Grow(grow::Args),
+    #[cfg(feature = "torch")]
+    Train(train::Args),
+    #[cfg(feature = "torch")]
+    Convert(convert::Args),
     Test(test::Args),
     Report(report::Args),
     Inspect(inspect::Args),
@@ -62,6 +70,10 @@ impl Cli {
         match self.command {
             Command::Prepare(args) => args.run(),
             Command::Grow(args) => args.run(),
+            #[cfg(feature = "torch")]
+            Command::Train(args) => args.run(),
+            #[cfg(feature = "torch")]
+            Command::Convert(args) => args.run(),
             Command::Test(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Inspect(args) => args.run(),

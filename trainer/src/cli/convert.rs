@@ -1,0 +1,137 @@
+//! `convert`: a trained network to a model, and what that cost.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use gstrclut::engine::model::{Info, Model};
+use serde_json::json;
+use tch::Device;
+
+use super::progress_bar;
+use crate::{
+    convert::{
+        self,
+        compare::{Comparison, compare},
+    },
+    evaluate,
+    network::Network,
+    train::{
+        checkpoint::{Checkpoint, Description},
+        validate::Set,
+    },
+};
+
+/// Convert a trained network to a model.
+///
+/// Every unit is read out on its grid and every RC module into fixed point. With --test-dir the network and the model are
+/// compared on sets of images: PSNR-Y of both, and how many samples differ by how much.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rclut-trainer convert runs/rclut-x2/best.safetensors -o rclut-x2.safetensors --test-dir benchmark"
+)]
+pub struct Args {
+    /// Checkpoint that `train` wrote
+    #[arg(value_name = "CHECKPOINT")]
+    checkpoint: PathBuf,
+    /// Model file to write
+    #[arg(short, long, value_name = "OUT.safetensors")]
+    output: PathBuf,
+    /// Interval bits: 2^N levels between the nodes of 4-D tables
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(3..=6))]
+    interval: u32,
+    /// Folder of sets, such as Set5, to compare network and model on
+    #[arg(long, alias = "testDir", value_name = "DIR")]
+    test_dir: Option<PathBuf>,
+    /// Write the comparison as JSON
+    #[arg(long, value_name = "OUT", requires = "test_dir")]
+    json: Option<PathBuf>,
+    /// The model's name; the file's name if not given
+    #[arg(long)]
+    name: Option<String>,
+    /// The model's licence
+    #[arg(long, default_value = "unspecified")]
+    licence: String,
+    /// Processor threads, 0 for all cores
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<()> {
+        let checkpoint = Checkpoint::open(&self.checkpoint)?;
+        let network = checkpoint.network(Device::Cpu)?.in_double();
+        let info = self.info(&checkpoint.description)?;
+        let model = convert::to_model(&network, self.interval, info)?;
+        model.save(&self.output)?;
+        println!("{}", self.output.display());
+        let Some(folder) = &self.test_dir else {
+            return Ok(());
+        };
+        let comparisons = self.compare(folder, &checkpoint.description, &network, &model)?;
+        if let Some(path) = &self.json {
+            let json = serde_json::to_string_pretty(&comparisons)? + "\n";
+            fs::write(path, json).with_context(|| format!("report {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn info(&self, description: &Description) -> Result<Info> {
+        let stem = self.output.file_stem();
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        let provenance = json!({
+            "method": "train and convert",
+            "network": description.architecture.to_string(),
+            "task": description.task,
+            "training": description.request,
+            "steps": description.steps,
+            "interval": self.interval,
+        });
+        Ok(Info {
+            name: self
+                .name
+                .clone()
+                .or(stem)
+                .context("-o: expected a file's name")?,
+            licence: self.licence.clone(),
+            provenance: provenance.as_object().expect("an object").clone(),
+        })
+    }
+
+    fn compare(
+        &self,
+        folder: &Path,
+        description: &Description,
+        network: &Network,
+        model: &Model,
+    ) -> Result<serde_json::Map<String, serde_json::Value>> {
+        let mut upscaler = evaluate::upscaler(model, self.threads)?;
+        let mut comparisons = serde_json::Map::new();
+        for set in Set::of_folder(folder, model.scale(), description.task)? {
+            let bar = progress_bar(set.pairs().len(), "comparing");
+            let comparison = compare(network, &mut upscaler, set.pairs(), || bar.inc(1))?;
+            bar.finish_and_clear();
+            print(&set.name, &comparison);
+            comparisons.insert(set.name, serde_json::to_value(comparison)?);
+        }
+        Ok(comparisons)
+    }
+}
+
+fn print(name: &str, comparison: &Comparison) {
+    let Comparison {
+        images,
+        network_psnr_y,
+        table_psnr_y,
+        differences,
+    } = comparison;
+    println!(
+        "{name} ({images} images): network {network_psnr_y:.3} dB, model {table_psnr_y:.3} dB; {:.2} % of samples differ, \
+         by {:.2} levels on average, at most {}",
+        100.0 * differences.share(),
+        differences.mean(),
+        differences.largest
+    );
+}

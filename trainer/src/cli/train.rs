@@ -1,0 +1,284 @@
+//! `train`: a folder of photographs to a network, the papers' way.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use tch::Device;
+
+use super::progress_bar;
+use crate::{
+    evaluate::Scores,
+    network::{Architecture, Block, RcActivation, architecture},
+    train::{
+        run::{self, Options, Rates, Status, Watcher},
+        task::{Task, TaskName},
+    },
+};
+
+/// Train a network on photographs, for `convert` to make a model of.
+///
+/// Writes EXP-DIR/last.safetensors, from which the same command goes on wherever it was stopped, and
+/// EXP-DIR/best.safetensors, the network with the best validation, and beside them the history for `report` and TensorBoard. The same seed and threads give the same files. Option
+/// names are those of the papers' code; their spelling (--batchSize) is understood too.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rclut-trainer train --model rclut --scale 2 --train-dir photos --total-iter 20000 --exp-dir runs/rclut-x2\n  \
+    rclut-trainer convert runs/rclut-x2/best.safetensors -o rclut-x2.safetensors\n\n\
+    --model is a preset (srlut, mulut, rclut, rc-srlut, rc-mulut) or a graph such as '3 5 7 ; 3\\' 5 7\\' s@0': letters are \
+    patterns (s d y e h o f, or j for one whose offsets are learned), numbers RC modules."
+)]
+pub struct Args {
+    /// Preset or graph; without it --stages and --modes
+    #[arg(long, value_name = "NAME|GRAPH", conflicts_with_all = ["stages", "modes"])]
+    model: Option<String>,
+    /// Stages, each of all the --modes
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    stages: u8,
+    /// Patterns of a stage: letters of s d y e h o f j
+    #[arg(long, default_value = "sdy")]
+    modes: String,
+    /// Output pixels a side for each input pixel
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4))]
+    scale: u32,
+    /// Hidden features of a layer
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    nf: u16,
+    /// Kind of unit; plain for srlut, dense for the others, if not given
+    #[arg(long, value_enum)]
+    block: Option<Block>,
+    /// What stands between the two linear layers of an RC module
+    #[arg(long, value_enum, default_value = "none")]
+    rc_activation: RcActivation,
+    /// Row and column where RC windows begin, from the pixel: 0 in the paper's figure, -2 for 7x7 in its code
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-8..=8))]
+    rc_origin: i32,
+    /// What the network learns to undo
+    #[arg(long, value_enum, default_value = "sr")]
+    task: TaskName,
+    /// Standard deviation of the noise of task dn, in levels
+    #[arg(long, default_value_t = 25.0)]
+    sigma: f64,
+    /// JPEG quality of task db
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+    qf: u8,
+    /// Folder of photographs: PNG, JPEG or WebP
+    #[arg(long, alias = "trainDir", value_name = "DIR")]
+    train_dir: PathBuf,
+    /// Folder of validation sets, such as Set5; without it every twentieth photograph is held out
+    #[arg(long, alias = "valDir", value_name = "DIR")]
+    val_dir: Option<PathBuf>,
+    /// Folder to write to
+    #[arg(long, alias = "expDir", value_name = "DIR")]
+    exp_dir: PathBuf,
+    /// Steps to train
+    #[arg(long, alias = "totalIter", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    total_iter: u64,
+    /// Patches of a step
+    #[arg(long, alias = "batchSize", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    batch_size: u16,
+    /// Side of a patch in low-resolution pixels
+    #[arg(long, alias = "cropSize", default_value_t = 48, value_parser = clap::value_parser!(u16).range(1..))]
+    crop_size: u16,
+    /// First learning rate; it falls along half a cosine
+    #[arg(long, default_value_t = 1e-3)]
+    lr0: f64,
+    /// Last learning rate; a fifth of the first if negative
+    #[arg(long, default_value_t = 1e-4, allow_negative_numbers = true)]
+    lr1: f64,
+    /// Part of each weight that is added to its gradient
+    #[arg(long, alias = "weightDecay", default_value_t = 0.0)]
+    weight_decay: f64,
+    /// Steps between records of the loss, in the history and where there is no terminal
+    #[arg(long, alias = "displayStep", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    display_step: u64,
+    /// Steps between validations
+    #[arg(long, alias = "valStep", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    val_step: u64,
+    /// Steps between checkpoints
+    #[arg(long, alias = "saveStep", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    save_step: u64,
+    /// Where to compute: cpu, cuda or cuda:1
+    #[arg(long, default_value = "cpu", value_parser = parse_device)]
+    device: Device,
+    /// Processor threads, 0 for all cores
+    #[arg(long, alias = "workerNum", default_value_t = 0)]
+    threads: usize,
+    /// Seed of the starting weights and of the patches
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Start anew even where there is a checkpoint
+    #[arg(long)]
+    restart: bool,
+}
+
+/// `cpu`, or a CUDA device that libtorch finds.
+pub(super) fn parse_device(text: &str) -> Result<Device, String> {
+    let number = match text.split_once(':') {
+        None if text == "cpu" => return Ok(Device::Cpu),
+        None if text == "cuda" => Some(0),
+        Some(("cuda", number)) => number.parse().ok(),
+        _ => None,
+    };
+    let number = number.ok_or("expected cpu, cuda or cuda:N")?;
+    let found = tch::Cuda::device_count();
+    if (number as i64) < found {
+        return Ok(Device::Cuda(number));
+    }
+    Err(format!("libtorch finds {found} CUDA devices"))
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<()> {
+        let display_step = self.display_step;
+        let options = self.options()?;
+        let terminal = Terminal::new(options.total, display_step)?;
+        let description = run::train(&options, &terminal)?;
+        terminal.bar.finish_and_clear();
+        let best = description.best.context("a run ends with a validation")?;
+        println!(
+            "{}: {:.3} dB after {} steps, the best of {}",
+            options.best_checkpoint().display(),
+            best.psnr_y,
+            best.steps,
+            description.steps
+        );
+        Ok(())
+    }
+
+    fn options(self) -> Result<Options> {
+        for (name, value) in [("--lr0", self.lr0), ("--sigma", self.sigma)] {
+            ensure!(
+                value > 0.0 && value.is_finite(),
+                "{name}: found {value}, expected more than 0"
+            );
+        }
+        Ok(Options {
+            architecture: self.architecture()?,
+            task: match self.task {
+                TaskName::Sr => Task::Sr,
+                TaskName::Dn => Task::Dn { sigma: self.sigma },
+                TaskName::Db => Task::Db { quality: self.qf },
+            },
+            data: self.train_dir,
+            validation: self.val_dir,
+            device: self.device,
+            threads: match self.threads {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                threads => threads,
+            },
+            seed: self.seed,
+            batch: self.batch_size.into(),
+            crop: self.crop_size.into(),
+            total: self.total_iter,
+            rates: Rates {
+                lr0: self.lr0,
+                lr1: self.lr1,
+            },
+            weight_decay: self.weight_decay,
+            report_every: self.display_step,
+            validate_every: self.val_step,
+            save_every: self.save_step,
+            folder: self.exp_dir,
+            restart: self.restart,
+        })
+    }
+
+    fn architecture(&self) -> Result<Architecture> {
+        let text = match &self.model {
+            Some(model) => model.clone(),
+            None => architecture::notation(&self.modes, self.stages.into())?,
+        };
+        let mut architecture = Architecture::parse(&text, self.scale)?;
+        architecture.features = self.nf.into();
+        architecture.block = self.block.unwrap_or(architecture.block);
+        architecture.rc_activation = self.rc_activation;
+        let stages = architecture.graph.stages.iter_mut();
+        for rc in stages
+            .flat_map(|stage| &mut stage.branches)
+            .filter_map(|branch| branch.rc.as_mut())
+        {
+            rc.origin = self.rc_origin;
+        }
+        architecture.graph.validate()?;
+        Ok(architecture)
+    }
+}
+
+/// Shows a run on the terminal and stops it at Ctrl-C.
+struct Terminal {
+    loading: ProgressBar,
+    bar: ProgressBar,
+    display_step: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Terminal {
+    fn new(total: u64, display_step: u64) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("Ctrl-C")?;
+        let style = ProgressStyle::with_template(
+            "  training [{bar:30}] {pos}/{len} {msg} {elapsed} ETA {eta}",
+        );
+        let style = style.expect("a valid template").progress_chars("=> ");
+        Ok(Self {
+            loading: progress_bar(0, "reading"),
+            bar: ProgressBar::new(total).with_style(style),
+            display_step,
+            stop,
+        })
+    }
+}
+
+impl Watcher for Terminal {
+    fn loading(&self, done: usize, total: usize) {
+        self.loading.set_length(total as u64);
+        self.loading.set_position(done as u64);
+        if done == total {
+            self.loading.finish_and_clear();
+            self.bar.reset();
+        }
+    }
+
+    fn stepped(&self, status: &Status) {
+        let Status {
+            steps,
+            patches_per_second,
+            loss,
+        } = status;
+        // The papers' code shows the same figure.
+        let psnr = -10.0 * loss.log10();
+        let message = format!("{patches_per_second:.1} patches/s, loss {loss:.6} ({psnr:.2} dB)");
+        if self.bar.is_hidden() && steps.is_multiple_of(self.display_step) {
+            eprintln!("step {steps}: {message}");
+        }
+        self.bar.set_position(*steps);
+        self.bar.set_message(message);
+    }
+
+    fn validated(&self, steps: u64, sets: &[(&str, Scores)], is_best: bool) {
+        let sets = sets.iter().map(|(name, scores)| {
+            let Scores {
+                psnr_y,
+                ssim,
+                bicubic_psnr_y,
+                ..
+            } = scores;
+            format!("{name} {psnr_y:.3} dB, SSIM {ssim:.4} (bicubic {bicubic_psnr_y:.3} dB)")
+        });
+        let sets = sets.collect::<Vec<_>>().join("; ");
+        let best = if is_best { ", the best so far" } else { "" };
+        self.bar.suspend(|| println!("step {steps}: {sets}{best}"));
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

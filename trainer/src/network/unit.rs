@@ -1,0 +1,100 @@
+//! The unit: the values of a pattern's pixels in, one value or `scale^2` values out.
+
+use tch::{
+    Kind, Tensor,
+    nn::{self, Init, init},
+};
+
+use super::Block;
+
+/// Hidden layers after the first.
+const DEPTH: usize = 4;
+/// Positions that go through the layers together; bounds the memory that large images take.
+const CHUNK: i64 = 1 << 16;
+
+/// A stack of layers that sees one position at a time.
+pub struct Unit {
+    block: Block,
+    layers: Vec<Layer>,
+}
+
+/// `[outputs, inputs]` weights and `[outputs]` biases.
+struct Layer {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Unit {
+    /// A unit from `inputs` to `outputs` values with `features` hidden ones, Kaiming-normal weights, biases 0.
+    #[must_use]
+    pub fn new(
+        path: &nn::Path,
+        block: Block,
+        features: i64,
+        (inputs, outputs): (i64, i64),
+    ) -> Self {
+        let mut layers = vec![Layer::new(path, 1, (inputs, features))];
+        let mut width = features;
+        for index in 0..DEPTH {
+            layers.push(Layer::new(path, index + 2, (width, features)));
+            if block == Block::Dense {
+                width += features;
+            }
+        }
+        layers.push(Layer::new(path, DEPTH + 2, (width, outputs)));
+        Self { block, layers }
+    }
+
+    /// The precision that the unit computes in.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.layers[0].weight.kind()
+    }
+
+    /// `[inputs, positions]` values to `[outputs, positions]` values in (-1, 1).
+    pub fn forward(&self, values: &Tensor) -> Tensor {
+        let positions = values.size()[1];
+        if positions <= CHUNK {
+            return self.forward_chunk(values);
+        }
+        let chunks = values.split(CHUNK, 1);
+        let chunks: Vec<Tensor> = chunks.iter().map(|c| self.forward_chunk(c)).collect();
+        Tensor::cat(&chunks, 1)
+    }
+
+    fn forward_chunk(&self, values: &Tensor) -> Tensor {
+        let (last, hidden) = self.layers.split_last().expect("a unit has layers");
+        let (first, hidden) = hidden.split_first().expect("a unit has hidden layers");
+        let mut features = first.apply(values).relu_();
+        for layer in hidden {
+            let new = layer.apply(&features).relu_();
+            features = match self.block {
+                Block::Dense => Tensor::cat(&[features, new], 0),
+                Block::Plain => new,
+            };
+        }
+        last.apply(&features).tanh()
+    }
+}
+
+impl Layer {
+    fn new(path: &nn::Path, number: usize, (inputs, outputs): (i64, i64)) -> Self {
+        let path = path / format!("conv{number}");
+        Self {
+            weight: path.var("weight", &[outputs, inputs], KAIMING),
+            bias: path.var("bias", &[outputs], Init::Const(0.0)),
+        }
+    }
+
+    /// Positions are columns: concatenation of features then only appends rows.
+    fn apply(&self, values: &Tensor) -> Tensor {
+        self.bias.unsqueeze(1).addmm(&self.weight, values)
+    }
+}
+
+/// Normal, with the variance 2 / inputs that keeps the scale of values through layers with ReLU (He et al., 2015).
+pub(super) const KAIMING: Init = Init::Kaiming {
+    dist: init::NormalOrUniform::Normal,
+    fan: init::FanInOut::FanIn,
+    non_linearity: init::NonLinearity::ReLU,
+};
