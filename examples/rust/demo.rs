@@ -16,12 +16,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 const CLIP: &str = "examples/clip/bunny-640x360.webm";
 const ORIGINAL: &str = "examples/clip/bunny-1280x720.webm";
-const FRAMES: u64 = 50;
+const FRAMES: u64 = 40;
 const UPSCALED: &str = "target/demo/bunny-rclut.webm";
 const PICTURE: &str = "target/demo/bicubic-rclut-original.png";
 
-/// The part of a frame that the picture shows, and the frame.
-const DETAIL: (u32, u32, u32, u32) = (380, 0, 280, 280);
+/// The part of a frame that the picture shows, as left, top, width and height, and the frame.
+const DETAIL: (u32, u32, u32, u32) = (264, 556, 200, 160);
 const DETAIL_FRAME: u64 = 20;
 
 fn main() -> Result<()> {
