@@ -6,7 +6,7 @@ mod support;
 
 use gst_video::{VideoFormatInfo, VideoFrameRef, VideoInfo, prelude::*};
 use gstrclut::engine::{
-    Model, Plane, PlaneMut, Resampler, Siting, Workers,
+    Filter, Model, Plane, PlaneMut, Resampler, Siting, Workers,
     reference::{self, Image},
 };
 
@@ -106,6 +106,7 @@ fn expected(
     let mut out = vec![0; size.0 * size.1];
     Resampler::new(
         model.scale(),
+        Filter::Bicubic,
         horizontal,
         vertical,
         Workers::new(1).unwrap(),

@@ -1,9 +1,10 @@
 //! Pixel format -> jobs: what the engine does with each component of a frame.
 
+use gst::glib;
 use gst_video::{VideoChromaSite, VideoFormatInfo, VideoFrameRef, VideoInfo};
 
 use crate::engine::plane::{Layout, PlaneError};
-use crate::engine::{Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler};
+use crate::engine::{Filter, Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler};
 
 use super::format::{self, Component, Role, Storage};
 use super::mapped::{self, MappedError};
@@ -19,13 +20,42 @@ pub enum FrameError {
     Upscale(#[from] UpscaleError),
 }
 
+/// Values of the property `chroma`: how chroma is scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstRclutChroma")]
+#[repr(i32)]
+pub enum Chroma {
+    #[default]
+    #[enum_value(name = "Catmull-Rom, at the chroma site of the caps", nick = "bicubic")]
+    Bicubic = 0,
+    #[enum_value(
+        name = "Straight lines, at the chroma site of the caps",
+        nick = "bilinear"
+    )]
+    Bilinear = 1,
+    #[enum_value(
+        name = "The look-up tables, as if centred (bicubic where odd frames leave chroma no exact multiple)",
+        nick = "lut"
+    )]
+    Lut = 2,
+}
+
 /// Everything to do for one frame; made once for each negotiated pair of caps.
 #[derive(Debug)]
 pub struct Plan {
     jobs: Vec<Job>,
+    /// The first is the plain way for what the tables make; the others are those of [`Method::Resample`].
     resamplers: Vec<Resampler>,
     /// Unpacked samples of one component, before and after; empty if none needs unpacking.
     unpacked: [Vec<u16>; 2],
+}
+
+/// What differs from frame to frame.
+pub struct Look<'a> {
+    /// The tables; without them bicubic does their part.
+    pub upscaler: Option<&'a mut Upscaler>,
+    /// The left share of the frame that bicubic makes, for comparison.
+    pub split: f64,
 }
 
 /// What to do with one component.
@@ -55,51 +85,65 @@ enum Method {
     Fill,
 }
 
+/// Where a component's samples lie among the luma's, horizontally and vertically.
+type Sites = (Siting, Siting);
+
+const CENTRED: Sites = (Siting::Centred, Siting::Centred);
+
 impl Plan {
     /// Plans the frames of `source`, to be scaled by the model's scale to those of `destination`.
     pub fn new(
         source: &VideoInfo,
         destination: &VideoInfo,
         chroma_site: VideoChromaSite,
+        chroma: Chroma,
         upscaler: &Upscaler,
         band_rows: usize,
     ) -> Self {
         let format = source.format_info();
-        let mut sitings = Vec::new();
+        let scale = upscaler.scale();
+        let mut filters = vec![(Filter::Bicubic, CENTRED)];
         let mut jobs: Vec<Job> = Vec::new();
         for (number, component) in format::components(&format).into_iter().enumerate() {
-            let method = match component.role {
-                Role::Detail => Method::Tables,
-                // Chroma and alpha are not what the tables have learnt.
-                Role::Chroma | Role::Alpha => {
-                    let siting = siting(&format, number, chroma_site);
-                    let known = sitings.iter().position(|known| *known == siting);
-                    Method::Resample(known.unwrap_or_else(|| {
-                        sitings.push(siting);
-                        sitings.len() - 1
-                    }))
-                }
-                Role::Padding => Method::Fill,
-            };
             // Padding has the size of any component of its pixels.
             let sized_as = number.min(format.n_components() as usize - 1);
+            let from = size(source, sized_as);
+            let to = size(destination, sized_as);
+            let is_multiple = (to.width, to.height) == (from.width * scale, from.height * scale);
+            let mut resample = |filter, sites| {
+                let known = filters.iter().position(|known| *known == (filter, sites));
+                Method::Resample(known.unwrap_or_else(|| {
+                    filters.push((filter, sites));
+                    filters.len() - 1
+                }))
+            };
+            let method = match (component.role, chroma) {
+                (Role::Detail, _) => Method::Tables,
+                (Role::Padding, _) => Method::Fill,
+                (Role::Alpha, _) => resample(Filter::Bicubic, CENTRED),
+                (Role::Chroma, Chroma::Lut) if is_multiple => Method::Tables,
+                (Role::Chroma, Chroma::Bilinear) => {
+                    resample(Filter::Bilinear, sites(&format, number, chroma_site))
+                }
+                (Role::Chroma, _) => resample(Filter::Bicubic, sites(&format, number, chroma_site)),
+            };
             jobs.push(Job {
                 method,
                 component,
-                source: size(source, sized_as),
-                destination: size(destination, sized_as),
+                source: from,
+                destination: to,
                 is_first: jobs
                     .iter()
                     .all(|job| job.component.plane != component.plane),
             });
         }
-        let resampler = |(horizontal, vertical)| {
+        let resampler = |(filter, (horizontal, vertical))| {
             let workers = upscaler.workers().clone();
-            Resampler::new(upscaler.scale(), horizontal, vertical, workers, band_rows)
+            Resampler::new(scale, filter, horizontal, vertical, workers, band_rows)
         };
         Self {
             jobs,
-            resamplers: sitings.into_iter().map(resampler).collect(),
+            resamplers: filters.into_iter().map(resampler).collect(),
             unpacked: Default::default(),
         }
     }
@@ -110,7 +154,7 @@ impl Plan {
     /// [`FrameError`] if a frame's memory is not what its caps and strides promise.
     pub fn run(
         &mut self,
-        upscaler: &mut Upscaler,
+        look: &mut Look,
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), FrameError> {
@@ -125,28 +169,17 @@ impl Plan {
             let input = |error: PlaneError| FrameError::Input(error.into());
             let output = |error: PlaneError| FrameError::Output(error.into());
             let component = &job.component;
-            match (component.storage, job.method) {
-                (_, Method::Fill) => {
-                    fill(&mut PlaneMut::with_layout(to, to_layout).map_err(output)?);
-                }
-                (Storage::Byte, method) => {
-                    let from = Plane::with_layout(from, from_layout).map_err(input)?;
-                    let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
-                    match method {
-                        Method::Resample(number) => resamplers[number].plane_u8(&from, &mut to)?,
-                        _ => upscaler.plane_u8(&from, &mut to)?,
-                    }
-                }
-                (_, method) => {
-                    let from = component.words(from, from_layout, before).map_err(input)?;
-                    let depth = component.working_depth();
-                    let write = |to: &mut PlaneMut<u16>| match method {
-                        Method::Resample(number) => resamplers[number].plane_u16(&from, to, depth),
-                        _ => upscaler.plane_u16(&from, to, depth),
-                    };
-                    let written = component.write_words(to, to_layout, after, job.is_first, write);
-                    written.map_err(output)??;
-                }
+            if let Method::Fill = job.method {
+                fill(&mut PlaneMut::with_layout(to, to_layout).map_err(output)?);
+            } else if component.storage == Storage::Byte {
+                let from = Plane::with_layout(from, from_layout).map_err(input)?;
+                let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
+                job.make(look, resamplers, &from, &mut to)?;
+            } else {
+                let from = component.words(from, from_layout, before).map_err(input)?;
+                let write = |to: &mut PlaneMut<u16>| job.make(look, resamplers, &from, to);
+                let written = component.write_words(to, to_layout, after, job.is_first, write);
+                written.map_err(output)??;
             }
         }
         Ok(())
@@ -154,6 +187,32 @@ impl Plan {
 }
 
 impl Job {
+    /// Makes the component's plane.
+    fn make<T: Sample>(
+        &self,
+        look: &mut Look,
+        resamplers: &mut [Resampler],
+        from: &Plane<T>,
+        to: &mut PlaneMut<T>,
+    ) -> Result<(), UpscaleError> {
+        let depth = self.component.working_depth();
+        if let Method::Resample(number) = self.method {
+            return T::resample(&mut resamplers[number], from, to, depth);
+        }
+        let plain = (look.split.clamp(0.0, 1.0) * to.width() as f64).round() as usize;
+        match &mut look.upscaler {
+            Some(upscaler) if plain < to.width() => T::look_up(upscaler, from, to, depth)?,
+            _ => return T::resample(&mut resamplers[0], from, to, depth),
+        }
+        if plain > 0 {
+            T::resample(&mut resamplers[0], from, &mut to.left(plain), depth)?;
+            if self.component.role == Role::Detail {
+                draw_divider(to, plain, T::white(depth));
+            }
+        }
+        Ok(())
+    }
+
     /// The bytes of the component's plane from its first sample on, and how it lies in them.
     fn source<'a>(
         &self,
@@ -188,6 +247,73 @@ impl Job {
     }
 }
 
+/// A sample that the engine scales: one byte, or two with the depth in the low bits.
+trait Sample: Copy {
+    fn white(depth: u32) -> Self;
+
+    fn look_up(
+        upscaler: &mut Upscaler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError>;
+
+    fn resample(
+        resampler: &mut Resampler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError>;
+}
+
+impl Sample for u8 {
+    fn white(_depth: u32) -> Self {
+        Self::MAX
+    }
+
+    fn look_up(
+        upscaler: &mut Upscaler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        _depth: u32,
+    ) -> Result<(), UpscaleError> {
+        upscaler.plane_u8(from, to)
+    }
+
+    fn resample(
+        resampler: &mut Resampler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        _depth: u32,
+    ) -> Result<(), UpscaleError> {
+        resampler.plane_u8(from, to)
+    }
+}
+
+impl Sample for u16 {
+    fn white(depth: u32) -> Self {
+        Self::MAX >> (16 - depth)
+    }
+
+    fn look_up(
+        upscaler: &mut Upscaler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        upscaler.plane_u16(from, to, depth)
+    }
+
+    fn resample(
+        resampler: &mut Resampler,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        resampler.plane_u16(from, to, depth)
+    }
+}
+
 fn fill(plane: &mut PlaneMut<u8>) {
     let step = plane.layout().step;
     for y in 0..plane.height() {
@@ -199,8 +325,16 @@ fn fill(plane: &mut PlaneMut<u8>) {
     }
 }
 
-/// Where a component's samples lie among the luma's, horizontally and vertically.
-fn siting(format: &VideoFormatInfo, component: usize, site: VideoChromaSite) -> (Siting, Siting) {
+/// A line of one pixel between the plain part and the other.
+fn draw_divider<T: Copy>(plane: &mut PlaneMut<T>, column: usize, white: T) {
+    let step = plane.layout().step;
+    for y in 0..plane.height() {
+        plane.row_mut(y)[column * step] = white;
+    }
+}
+
+/// Where a chroma component's samples lie.
+fn sites(format: &VideoFormatInfo, component: usize, site: VideoChromaSite) -> Sites {
     let along = |subsampling: u32, cosited| match site.contains(cosited) && subsampling > 0 {
         true => Siting::Cosited,
         false => Siting::Centred,

@@ -1,20 +1,24 @@
 //! The element: properties, negotiation, and one frame in, one larger frame out.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
+use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
-use gst_video::{VideoChromaSite, VideoFrameRef, VideoInfo};
-
-use crate::engine::{Model, Options, Upscaler};
+use gst_video::{VideoFrameRef, VideoInfo, VideoMeta, VideoOverlayCompositionMeta};
 
 use super::caps;
-use super::frame::Plan;
-use super::selection::{Scale, Selection};
+use super::meta;
+use super::pace::{Late, Pace, Quality};
+use super::scaler::{Negotiated, Scaler};
+use super::selection::Selection;
+use super::settings::{self, Settings};
+use super::stats::Stats;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -24,75 +28,23 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-const DEFAULT_MODEL: &str = "rclut";
-const DEFAULT_SCALE: Scale = Scale::Auto;
-const DEFAULT_N_THREADS: u32 = 0;
-const DEFAULT_TILE_SIZE: u32 = 0;
-
-#[derive(Clone, Debug)]
-struct Settings {
-    model: String,
-    scale: Scale,
-    n_threads: u32,
-    tile_size: u32,
-    /// The opened model, from READY on.
-    selection: Option<Selection>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            model: DEFAULT_MODEL.to_owned(),
-            scale: DEFAULT_SCALE,
-            n_threads: DEFAULT_N_THREADS,
-            tile_size: DEFAULT_TILE_SIZE,
-            selection: None,
-        }
-    }
-}
-
-impl Settings {
-    fn scales(&self) -> Vec<u32> {
-        match &self.selection {
-            Some(selection) => selection.scales(),
-            None => self.scale.candidates(),
-        }
-    }
-
-    fn is_passthrough(&self) -> bool {
-        self.selection
-            .as_ref()
-            .is_some_and(Selection::is_passthrough)
-    }
-}
-
-/// What the negotiated caps need; parts are made anew only when what they depend on has changed.
 #[derive(Default)]
 struct State {
     negotiated: Option<Negotiated>,
-    engine: Option<Engine>,
-    plan: Option<Plan>,
-}
-
-struct Negotiated {
-    source: VideoInfo,
-    destination: VideoInfo,
-    chroma_site: VideoChromaSite,
-    scale: u32,
-}
-
-/// An upscaler and the settings it was made for.
-struct Engine {
-    model: Arc<Model>,
-    n_threads: u32,
-    tile_size: u32,
-    upscaler: Upscaler,
+    scaler: Scaler,
+    pace: Pace,
+    quality: Quality,
+    /// What downstream says of overlays, if it draws them.
+    overlay: Option<Option<gst::Structure>>,
 }
 
 #[derive(Default)]
 pub struct Rclut {
     settings: Mutex<Settings>,
     state: Mutex<State>,
+    stats: Mutex<Stats>,
+    /// Running time before which frames come too late, as the last QoS event tells.
+    earliest: Mutex<Option<gst::ClockTime>>,
 }
 
 impl Rclut {
@@ -128,50 +80,113 @@ impl Rclut {
         self.obj().reconfigure_sink();
     }
 
-    /// Makes what is missing or no longer fits the settings. A model that does not make the negotiated scale waits for
-    /// the renegotiation that its property has asked for.
+    /// Has the scaler follow the settings. A model that does not make the negotiated scale waits for the renegotiation
+    /// that its property has asked for.
     fn prepare(&self, state: &mut State) -> Result<(), gst::ErrorMessage> {
-        let failed = |error: &dyn std::fmt::Display| {
-            gst::error_msg!(gst::LibraryError::Settings, ("{error}"))
-        };
-        let settings = self.settings().clone();
-        let (Some(negotiated), Some(selection)) = (&state.negotiated, &settings.selection) else {
+        let State {
+            negotiated: Some(negotiated),
+            scaler,
+            ..
+        } = state
+        else {
             return Ok(());
         };
-        if !selection.scales().contains(&negotiated.scale) {
+        let settings = self.settings();
+        let selection = settings.selection.as_ref();
+        if !selection.is_some_and(|selection| selection.makes(negotiated.scale)) {
             return Ok(());
         }
-        let Some(model) = selection
-            .model(negotiated.scale)
-            .map_err(|error| failed(&error))?
-        else {
-            state.plan = None;
-            return Ok(());
-        };
-        let fits = |engine: &Engine| {
-            Arc::ptr_eq(&engine.model, &model)
-                && (engine.n_threads, engine.tile_size) == (settings.n_threads, settings.tile_size)
-        };
-        let engine = match state.engine.take_if(|engine| fits(engine)) {
-            Some(engine) => engine,
-            None => {
-                state.plan = None;
-                Engine::new(model, &settings).map_err(|error| failed(&error))?
+        let wish = settings.wish(negotiated.scale);
+        drop(settings);
+        let failed = |error: String| gst::error_msg!(gst::LibraryError::Settings, ("{error}"));
+        match wish.map_err(|error| failed(error.to_string()))? {
+            Some(wish) => {
+                let prepared = scaler.prepare(negotiated, &wish);
+                if prepared.map_err(|error| failed(error.to_string()))? {
+                    gst::debug!(
+                        CAT,
+                        imp = self,
+                        "{:?}: {:?}",
+                        scaler.describe(),
+                        scaler.plan()
+                    );
+                }
             }
-        };
-        let engine = state.engine.insert(engine);
-        if state.plan.is_none() {
-            let plan = Plan::new(
-                &negotiated.source,
-                &negotiated.destination,
-                negotiated.chroma_site,
-                &engine.upscaler,
-                engine.tile_size as usize,
-            );
-            gst::debug!(CAT, imp = self, "Model {:?}: {plan:?}", engine.model);
-            state.plan = Some(plan);
+            None => *scaler = Scaler::default(),
         }
         Ok(())
+    }
+
+    /// Has the base class pass frames untouched, or not. Where caps stay equal it does not negotiate, so this is seen to
+    /// before each frame.
+    fn follow_passthrough(&self) {
+        let Some(scale) = self.scale() else {
+            return;
+        };
+        let settings = self.settings();
+        let selection = settings.selection.as_ref().filter(|open| open.makes(scale));
+        let passes = selection.map(|selection| selection.passes(scale));
+        drop(settings);
+        let obj = self.obj();
+        if let Some(passes) = passes.filter(|passes| *passes != obj.is_passthrough()) {
+            obj.set_passthrough(passes);
+        }
+    }
+
+    /// How good this frame is to be, by how late the stream is, and the news if that has changed.
+    fn choose_quality(
+        &self,
+        state: &mut State,
+        buffer: &gst::BufferRef,
+    ) -> (Quality, Option<gst::Structure>) {
+        let mut quality = Quality::Model;
+        let mut running_time = None;
+        if self.settings().late == Late::Degrade {
+            let segment = self.obj().segment();
+            let time = segment.downcast_ref::<gst::ClockTime>();
+            running_time = time.and_then(|segment| segment.to_running_time(buffer.pts()));
+            let times = running_time.zip(*self.earliest.lock().unwrap());
+            let is_late = times.is_some_and(|(running_time, earliest)| running_time < earliest);
+            quality = state.pace.step(is_late, state.scaler.has_cheap());
+        } else {
+            state.pace = Pace::default();
+        }
+        let is_new = quality != state.quality;
+        state.quality = quality;
+        let news = is_new.then(|| {
+            gst::Structure::builder("rclut-quality")
+                .field("quality", quality.name())
+                .field("running-time", running_time)
+                .build()
+        });
+        (quality, news)
+    }
+
+    fn tell(&self, news: gst::Structure) {
+        gst::info!(CAT, imp = self, "{news}");
+        let message = gst::message::Element::builder(news).src(&*self.obj());
+        // An element outside of a pipeline has nobody to tell.
+        let _ = self.obj().post_message(message.build());
+    }
+
+    /// The property `stats`.
+    fn stats(&self) -> gst::Structure {
+        let stats = self.stats.lock().unwrap();
+        let builder = gst::Structure::builder("application/x-rclut-stats")
+            .field("frames", stats.frames())
+            .field("mean-ms", stats.mean())
+            .field("p99-ms", stats.percentile_99());
+        drop(stats);
+        let state = self.state.lock().unwrap();
+        match state.scaler.describe() {
+            Some((model, cpu)) => builder.field("model", model).field("cpu", cpu).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn scale(&self) -> Option<u32> {
+        let state = self.state.lock().unwrap();
+        state.negotiated.as_ref().map(|negotiated| negotiated.scale)
     }
 
     /// Why the caps on the sink pad cannot be had, for whoever reads the pipeline's error.
@@ -190,27 +205,6 @@ impl Rclut {
     }
 }
 
-impl Engine {
-    fn new(model: Arc<Model>, settings: &Settings) -> Result<Self, crate::engine::UpscaleError> {
-        let Settings {
-            n_threads,
-            tile_size,
-            ..
-        } = *settings;
-        let options = Options {
-            threads: n_threads as usize,
-            band_rows: tile_size as usize,
-            ..Options::default()
-        };
-        Ok(Self {
-            upscaler: Upscaler::new(&model, options)?,
-            model,
-            n_threads,
-            tile_size,
-        })
-    }
-}
-
 #[glib::object_subclass]
 impl ObjectSubclass for Rclut {
     const NAME: &'static str = "GstRclut";
@@ -220,35 +214,7 @@ impl ObjectSubclass for Rclut {
 
 impl ObjectImpl for Rclut {
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecString::builder("model")
-                    .nick("Model")
-                    .blurb("A built-in family of models, such as \"rclut\", or the path of a .safetensors file")
-                    .default_value(DEFAULT_MODEL)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecEnum::builder_with_default("scale", DEFAULT_SCALE)
-                    .nick("Scale")
-                    .blurb("Output pixels a side for each input pixel")
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("n-threads")
-                    .nick("Threads")
-                    .blurb("Threads to use (0 = one for each core); never changes the output")
-                    .maximum(1024)
-                    .default_value(DEFAULT_N_THREADS)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("tile-size")
-                    .nick("Tile size")
-                    .blurb("Input rows that a thread takes at a time (0 = chosen from the size of the caches); never changes the output")
-                    .maximum(caps::MAX_SIZE as u32)
-                    .default_value(DEFAULT_TILE_SIZE)
-                    .mutable_playing()
-                    .build(),
-            ]
-        });
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(settings::properties);
         &PROPERTIES
     }
 
@@ -257,7 +223,7 @@ impl ObjectImpl for Rclut {
             "model" => {
                 let model: Option<String> = value.get().expect("type checked upstream");
                 self.select(|settings| {
-                    settings.model = model.unwrap_or_else(|| DEFAULT_MODEL.to_owned());
+                    settings.model = model.unwrap_or_else(|| settings::DEFAULT_MODEL.to_owned());
                     settings.selection = None;
                 });
             }
@@ -271,19 +237,22 @@ impl ObjectImpl for Rclut {
             }
             "n-threads" => self.settings().n_threads = value.get().expect("type checked upstream"),
             "tile-size" => self.settings().tile_size = value.get().expect("type checked upstream"),
+            "chroma" => self.settings().chroma = value.get().expect("type checked upstream"),
+            "split" => self.settings().split = value.get().expect("type checked upstream"),
+            "late" => {
+                let late = value.get().expect("type checked upstream");
+                self.settings().late = late;
+                self.obj().set_qos(late == Late::Drop);
+            }
             name => unreachable!("no property {name}"),
         }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = self.settings();
-        match pspec.name() {
-            "model" => settings.model.to_value(),
-            "scale" => settings.scale.to_value(),
-            "n-threads" => settings.n_threads.to_value(),
-            "tile-size" => settings.tile_size.to_value(),
-            name => unreachable!("no property {name}"),
+        if pspec.name() == "stats" {
+            return self.stats().to_value();
         }
+        self.settings().property(pspec.name())
     }
 
     fn constructed(&self) {
@@ -356,6 +325,8 @@ impl BaseTransformImpl for Rclut {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state.lock().unwrap() = State::default();
+        *self.stats.lock().unwrap() = Stats::default();
+        *self.earliest.lock().unwrap() = None;
         Ok(())
     }
 
@@ -421,6 +392,10 @@ impl BaseTransformImpl for Rclut {
     fn sink_event(&self, event: gst::Event) -> bool {
         let caps = match event.view() {
             gst::EventView::Caps(event) => Some(event.caps_owned()),
+            gst::EventView::FlushStop(_) => {
+                *self.earliest.lock().unwrap() = None;
+                None
+            }
             _ => None,
         };
         let handled = self.parent_sink_event(event);
@@ -428,6 +403,114 @@ impl BaseTransformImpl for Rclut {
             self.post_error_message(self.explain_refusal(&caps));
         }
         handled
+    }
+
+    fn src_event(&self, mut event: gst::Event) -> bool {
+        if let gst::EventView::Qos(qos) = event.view() {
+            let (.., jitter, timestamp) = qos.get();
+            let earliest = timestamp.and_then(|time| time.nseconds().checked_add_signed(jitter));
+            *self.earliest.lock().unwrap() = earliest.map(gst::ClockTime::from_nseconds);
+        }
+        if event.type_() == gst::EventType::Navigation
+            && let Some(scale) = self.scale()
+        {
+            meta::unscale_pointer(&mut event, scale);
+        }
+        self.parent_src_event(event)
+    }
+
+    fn decide_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        // The parent takes out all metas that it does not know.
+        self.state.lock().unwrap().overlay = meta::overlay_proposal(query);
+        self.parent_decide_allocation(query)
+    }
+
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        self.parent_propose_allocation(decide_query, query)?;
+        let state = self.state.lock().unwrap();
+        if let (Some(_), Some(negotiated), Some(overlay)) =
+            (decide_query, &state.negotiated, &state.overlay)
+        {
+            let params = overlay
+                .as_ref()
+                .map(|params| meta::unscaled(params, negotiated.scale));
+            query.add_allocation_meta::<VideoOverlayCompositionMeta>(params.as_deref());
+        }
+        Ok(())
+    }
+
+    fn before_transform(&self, buffer: &gst::BufferRef) {
+        self.follow_passthrough();
+        if !self.obj().has_active_control_bindings() {
+            return;
+        }
+        let segment = self.obj().segment();
+        let time = segment.downcast_ref::<gst::ClockTime>();
+        let stream_time = time.and_then(|segment| segment.to_stream_time(buffer.pts()));
+        if let Some(Err(error)) = stream_time.map(|time| self.obj().sync_values(time)) {
+            gst::warning!(CAT, imp = self, "Controlled properties: {error}");
+        }
+    }
+
+    fn submit_input_buffer(
+        &self,
+        is_discont: bool,
+        buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let submitted = self.parent_submit_input_buffer(is_discont, buffer);
+        // Renegotiation in mid-stream sends no caps through `sink_event`.
+        if submitted == Err(gst::FlowError::NotNegotiated)
+            && let Some(caps) = self.obj().sink_pad().current_caps()
+        {
+            self.post_error_message(self.explain_refusal(&caps));
+        }
+        submitted
+    }
+
+    fn transform(
+        &self,
+        input: &gst::Buffer,
+        output: &mut gst::BufferRef,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        // The parent would only warn, and push a frame that nobody has written.
+        let expected = self
+            .state
+            .lock()
+            .unwrap()
+            .negotiated
+            .as_ref()
+            .map(|n| n.source.size());
+        if let Some(expected) = expected.filter(|expected| input.size() < *expected)
+            && input.meta::<VideoMeta>().is_none()
+        {
+            let found = input.size();
+            let text = format!("input frame: found {found} bytes, expected {expected}");
+            gst::element_imp_error!(self, gst::StreamError::Failed, ("Cannot upscale: {text}"));
+            return Err(gst::FlowError::Error);
+        }
+        self.parent_transform(input, output)
+    }
+
+    fn transform_meta<'a>(
+        &self,
+        output: &mut gst::BufferRef,
+        meta: gst::MetaRef<'a, gst::Meta>,
+        _input: &'a gst::BufferRef,
+    ) -> bool {
+        if let Some(scale) = self.scale()
+            && let Err(error) = meta::transform(output, &meta, scale)
+        {
+            gst::debug!(CAT, imp = self, "{} stays behind: {error}", meta.api());
+        }
+        // Nothing is left for the parent to copy.
+        false
     }
 }
 
@@ -445,7 +528,7 @@ impl VideoFilterImpl for Rclut {
             return Err(gst::loggable_error!(CAT, "Fields of an odd height"));
         }
         let mut state = self.state.lock().unwrap();
-        state.plan = None;
+        state.scaler.renegotiate();
         state.negotiated = Some(Negotiated {
             source: in_info.clone(),
             destination: out_info.clone(),
@@ -454,7 +537,8 @@ impl VideoFilterImpl for Rclut {
         });
         self.prepare(&mut state)
             .map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
-        self.obj().set_passthrough(state.plan.is_none());
+        drop(state);
+        self.follow_passthrough();
         Ok(())
     }
 
@@ -463,29 +547,35 @@ impl VideoFilterImpl for Rclut {
         inframe: &VideoFrameRef<&gst::BufferRef>,
         outframe: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let started = Instant::now();
         let mut state = self.state.lock().unwrap();
         self.prepare(&mut state).map_err(|error| {
             self.post_error_message(error);
             gst::FlowError::Error
         })?;
-        let State {
-            engine: Some(engine),
-            plan: Some(plan),
-            ..
-        } = &mut *state
-        else {
-            return Err(gst::FlowError::NotNegotiated);
-        };
-        plan.run(&mut engine.upscaler, inframe, outframe)
-            .map_err(|error| {
-                gst::element_imp_error!(
-                    self,
-                    gst::StreamError::Failed,
-                    ("Cannot upscale: {error}")
-                );
-                gst::FlowError::Error
-            })?;
-        Ok(gst::FlowSuccess::Ok)
+        let (quality, news) = self.choose_quality(&mut state, inframe.buffer());
+        let split = self.settings().split;
+        let made = state.scaler.run(quality, split, inframe, outframe);
+        drop(state);
+        if let Some(news) = news {
+            self.tell(news);
+        }
+        let made = made.map_err(|error| {
+            gst::element_imp_error!(self, gst::StreamError::Failed, ("Cannot upscale: {error}"));
+            gst::FlowError::Error
+        })?;
+        let time = started.elapsed();
+        self.stats.lock().unwrap().add(time);
+        gst::debug!(
+            CAT,
+            imp = self,
+            "Frame {:?} by {quality:?} in {time:?}",
+            inframe.buffer().pts()
+        );
+        match made {
+            true => Ok(gst::FlowSuccess::Ok),
+            false => Err(gst::FlowError::NotNegotiated),
+        }
     }
 }
 

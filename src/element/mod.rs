@@ -6,7 +6,12 @@
 //! - `format.rs`: pixel formats, and where each component's samples lie.
 //! - `frame.rs`: what the engine does with each component of a frame.
 //! - `mapped.rs`: the memory of a mapped frame.
+//! - `meta.rs`: what happens to each meta, and to the pointer of navigation events.
+//! - `pace.rs`: how good a frame a late stream gets.
 //! - `samples.rs`: samples that must be unpacked before and packed after.
+//! - `scaler.rs`: the engine and its plan, kept from one negotiation to the next.
+//! - `settings.rs`: the properties.
+//! - `stats.rs`: how long frames take.
 
 /**
  * SECTION:element-rclut
@@ -35,9 +40,16 @@ mod format;
 mod frame;
 mod imp;
 mod mapped;
+mod meta;
+mod pace;
 mod samples;
+mod scaler;
 mod selection;
+mod settings;
+mod stats;
 
+pub use frame::Chroma;
+pub use pace::Late;
 pub use selection::Scale;
 
 glib::wrapper! {
@@ -52,6 +64,12 @@ glib::wrapper! {
 /// If the registry refuses it.
 pub fn register(plugin: Option<&gst::Plugin>) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
-    Scale::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    for type_ in [
+        Scale::static_type(),
+        Chroma::static_type(),
+        Late::static_type(),
+    ] {
+        type_.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
     gst::Element::register(plugin, "rclut", gst::Rank::NONE, Rclut::static_type())
 }

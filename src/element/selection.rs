@@ -7,6 +7,9 @@ use gst::glib;
 use crate::engine::Model;
 use crate::engine::model::ModelError;
 
+/// The built-in family that needs least work.
+const CHEAP_FAMILY: &str = "srlut";
+
 /// Values of the property `scale`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstRclutScale")]
@@ -122,16 +125,28 @@ impl Selection {
     /// The scales that may be negotiated, the preferred first; none if the model does not make the scale asked for.
     pub fn scales(&self) -> Vec<u32> {
         let mut scales = self.scale.candidates();
-        scales.retain(|scale| match &self.source {
-            Source::Family(_) => self.model(*scale).is_ok(),
-            Source::File { model, .. } => model.graph().scale == *scale,
-        });
+        scales.retain(|scale| self.makes(*scale));
         scales
+    }
+
+    /// Whether a scale may be negotiated.
+    pub fn makes(&self, scale: u32) -> bool {
+        let is_asked = self.scale.fixed().is_none_or(|asked| asked == scale);
+        is_asked
+            && match &self.source {
+                Source::Family(_) => self.model(scale).is_ok(),
+                Source::File { model, .. } => model.graph().scale == scale,
+            }
     }
 
     /// Whether every frame passes untouched, whatever it is.
     pub fn is_passthrough(&self) -> bool {
         matches!(self.source, Source::Family(_)) && self.scale == Scale::One
+    }
+
+    /// Whether frames of a negotiated scale pass untouched.
+    pub fn passes(&self, scale: u32) -> bool {
+        matches!(self.source, Source::Family(_)) && scale == 1
     }
 
     /// The model for a negotiated scale; none if frames of that scale pass untouched.
@@ -140,11 +155,17 @@ impl Selection {
     /// [`SelectionError::Model`] if no model makes the scale.
     pub fn model(&self, scale: u32) -> Result<Option<Arc<Model>>, SelectionError> {
         match &self.source {
-            Source::Family(_) if scale == 1 => Ok(None),
+            Source::Family(_) if self.passes(scale) => Ok(None),
             Source::Family(family) => Ok(Some(Model::builtin(family, scale)?)),
             Source::File { model, .. } => Ok(Some(model.clone())),
         }
     }
+}
+
+/// The fastest built-in model of a scale, if it is another than `model`.
+pub fn cheap_model(scale: u32, model: &Arc<Model>) -> Option<Arc<Model>> {
+    let cheap = Model::builtin(CHEAP_FAMILY, scale).ok()?;
+    (!Arc::ptr_eq(&cheap, model)).then_some(cheap)
 }
 
 impl Source {

@@ -11,7 +11,7 @@ mod tiles;
 mod upscaler;
 
 pub use cpu::Cpu;
-pub use kernels::resample::{Resampler, Siting};
+pub use kernels::resample::{Filter, Resampler, Siting};
 pub use model::Model;
 pub use plane::{Plane, PlaneMut};
 pub use threads::Workers;

@@ -193,6 +193,26 @@ impl<'a, T> PlaneMut<'a, T> {
         &mut self.data[start..][..(self.layout.width - 1) * self.layout.step + 1]
     }
 
+    /// The first `columns` columns.
+    ///
+    /// # Panics
+    /// If there are fewer, or `columns` is 0.
+    pub fn left(&mut self, columns: usize) -> PlaneMut<'_, T> {
+        let layout = self.layout;
+        assert!(
+            (1..=layout.width).contains(&columns),
+            "{columns} columns of {}",
+            layout.width
+        );
+        PlaneMut {
+            data: self.data,
+            layout: Layout {
+                width: columns,
+                ..layout
+            },
+        }
+    }
+
     /// The plane cut into bands of `rows` rows, the last one shorter where they do not divide; each comes with its
     /// first row.
     ///

@@ -25,7 +25,17 @@ pub enum Siting {
     Cosited,
 }
 
-/// A Catmull-Rom resampler made ready for one scale and siting; its scratch memory grows at the first call.
+/// How samples between the source's are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// Catmull-Rom: sharp, with a little overshoot.
+    #[default]
+    Bicubic,
+    /// The line between two neighbours: soft, and never beyond them.
+    Bilinear,
+}
+
+/// A resampler made ready for one scale and siting; its scratch memory grows at the first call.
 #[derive(Debug)]
 pub struct Resampler {
     scale: usize,
@@ -48,6 +58,7 @@ impl Resampler {
     #[must_use]
     pub fn new(
         scale: usize,
+        filter: Filter,
         horizontal: Siting,
         vertical: Siting,
         workers: Arc<Workers>,
@@ -56,8 +67,8 @@ impl Resampler {
         let scratch = vec![Scratch::default(); workers.threads()];
         Self {
             scale,
-            horizontal: Axis::new(scale, horizontal),
-            vertical: Axis::new(scale, vertical),
+            horizontal: Axis::new(scale, filter, horizontal),
+            vertical: Axis::new(scale, filter, vertical),
             workers,
             band_rows,
             scratch,
@@ -67,8 +78,8 @@ impl Resampler {
     /// Resamples a plane of 8-bit samples.
     ///
     /// # Errors
-    /// [`UpscaleError::Size`] unless the destination is `scale` times the source; it may lack up to `scale - 1` columns
-    /// and rows, as the chroma of an odd frame does.
+    /// [`UpscaleError::Size`] if the destination is more than `scale` times the source. It may be smaller, as the chroma of
+    /// an odd frame is: columns on the right and rows at the bottom are then not made.
     pub fn plane_u8(
         &mut self,
         source: &Plane<u8>,
@@ -130,8 +141,7 @@ impl Resampler {
     fn check<T>(&self, source: &Plane<T>, destination: &PlaneMut<T>) -> Result<(), UpscaleError> {
         let expected = (source.width() * self.scale, source.height() * self.scale);
         let found = (destination.width(), destination.height());
-        let fits = |found, expected| found <= expected && found + self.scale > expected;
-        match fits(found.0, expected.0) && fits(found.1, expected.1) {
+        match found.0 <= expected.0 && found.1 <= expected.1 {
             true => Ok(()),
             false => Err(UpscaleError::Size { found, expected }),
         }

@@ -1,6 +1,6 @@
 //! Which source samples make an output sample, and by how much (ARITHMETIC section 6).
 
-use super::Siting;
+use super::{Filter, Siting};
 
 /// Fraction bits of a weight.
 pub const WEIGHT_BITS: u32 = 14;
@@ -21,8 +21,9 @@ pub struct Axis {
 }
 
 impl Axis {
-    pub fn new(scale: usize, siting: Siting) -> Self {
-        let phases = (0..scale).map(|k| Phase::new(k, scale, siting)).collect();
+    pub fn new(scale: usize, filter: Filter, siting: Siting) -> Self {
+        let phase = |k| Phase::new(k, scale, filter, siting);
+        let phases = (0..scale).map(phase).collect();
         Self { phases }
     }
 
@@ -40,7 +41,7 @@ impl Axis {
 }
 
 impl Phase {
-    fn new(k: usize, scale: usize, siting: Siting) -> Self {
+    fn new(k: usize, scale: usize, filter: Filter, siting: Siting) -> Self {
         let (k, scale) = (k as i64, scale as i64);
         // The position, k/scale - shift, in units of 1 / (4 scale).
         let unit = 4 * scale;
@@ -50,9 +51,13 @@ impl Phase {
         };
         let position = 4 * k - shift;
         let first = position.div_euclid(unit) + 1;
+        let weights = match filter {
+            Filter::Bicubic => catmull_rom,
+            Filter::Bilinear => linear,
+        };
         Self {
             first: usize::try_from(first).expect("a shift below one sample"),
-            weights: catmull_rom(position.rem_euclid(unit), unit),
+            weights: weights(position.rem_euclid(unit), unit),
         }
     }
 }
@@ -72,4 +77,11 @@ fn catmull_rom(r: i64, unit: i64) -> [i32; 4] {
     let middle = if weights[1] >= weights[2] { 1 } else { 2 };
     weights[middle] += one - weights.iter().sum::<i64>();
     weights.map(|weight| i32::try_from(weight).expect("at most one"))
+}
+
+/// Weights of the line between the two middle taps, at `r / unit` past the second.
+fn linear(r: i64, unit: i64) -> [i32; 4] {
+    let one = 1 << WEIGHT_BITS;
+    let right = (2 * r * one + unit).div_euclid(2 * unit);
+    [0, one - right, right, 0].map(|weight| i32::try_from(weight).expect("at most one"))
 }

@@ -1,0 +1,88 @@
+//! What the property `stats` tells: frames, and the time each took.
+
+use std::time::Duration;
+
+/// Frames that the percentile looks back on.
+const WINDOW: usize = 1000;
+
+/// Times of the frames since the element started.
+#[derive(Debug)]
+pub struct Stats {
+    frames: u64,
+    total: Duration,
+    /// The last frames' times, in any order.
+    recent: Vec<Duration>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            frames: 0,
+            total: Duration::ZERO,
+            recent: Vec::with_capacity(WINDOW),
+        }
+    }
+}
+
+impl Stats {
+    pub fn add(&mut self, time: Duration) {
+        if self.recent.len() < WINDOW {
+            self.recent.push(time);
+        } else {
+            self.recent[self.frames as usize % WINDOW] = time;
+        }
+        self.frames += 1;
+        self.total += time;
+    }
+
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Milliseconds a frame, over all frames.
+    pub fn mean(&self) -> f64 {
+        match self.frames {
+            0 => 0.0,
+            frames => milliseconds(self.total) / frames as f64,
+        }
+    }
+
+    /// Milliseconds that 99 of 100 of the last frames stayed within.
+    pub fn percentile_99(&self) -> f64 {
+        let mut sorted = self.recent.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * 99).div_ceil(100);
+        sorted
+            .get(rank.saturating_sub(1))
+            .map_or(0.0, |time| milliseconds(*time))
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slow_frame_in_a_hundred_is_left_out() {
+        let mut stats = Stats::default();
+        (0..99).for_each(|_| stats.add(Duration::from_millis(2)));
+        stats.add(Duration::from_millis(102));
+        assert_eq!(stats.frames(), 100);
+        assert!((stats.mean() - 3.0).abs() < 1e-9);
+        assert!((stats.percentile_99() - 2.0).abs() < 1e-9);
+        stats.add(Duration::from_millis(102));
+        assert!((stats.percentile_99() - 102.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn only_the_last_frames_count_for_the_percentile() {
+        let mut stats = Stats::default();
+        (0..WINDOW).for_each(|_| stats.add(Duration::from_millis(50)));
+        (0..WINDOW).for_each(|_| stats.add(Duration::from_millis(1)));
+        assert!((stats.percentile_99() - 1.0).abs() < 1e-9);
+    }
+}
