@@ -248,7 +248,7 @@ impl<'a> Builder<'a> {
                     && branch.input == input
                 {
                     places[number] = Some((self.maps.len(), modules.len()));
-                    modules.push(rc::Module::new(module, tables, self.depth));
+                    modules.push(rc::Module::new(module, tables, self.depth, self.cpu));
                     reach = reach.max(module.reach().unsigned_abs() as usize);
                 }
             }
@@ -292,7 +292,7 @@ impl<'a> Builder<'a> {
             Pattern::Point => Source::Point {
                 map,
                 module,
-                kernel: Point::new(&table),
+                kernel: Point::new(&table, self.cpu),
             },
             Pattern::Simplex(pattern) => Source::Map {
                 map,

@@ -20,6 +20,8 @@ pub enum Kind {
     Noise,
     /// Entries that change slowly, affine contributions, thresholds of a tanh: as after training.
     Smooth,
+    /// Smooth entries, and contributions on lines with slopes of 8 bits: as grown tables are.
+    Grown,
     /// Entries of 127 or -128, contributions of +-32767.
     Extreme,
     /// All -128.
@@ -61,7 +63,8 @@ impl Numbers {
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         4 => Just(Kind::Noise),
-        4 => Just(Kind::Smooth),
+        3 => Just(Kind::Smooth),
+        2 => Just(Kind::Grown),
         2 => Just(Kind::Extreme),
         1 => Just(Kind::Lowest),
     ]
@@ -108,7 +111,7 @@ impl Content {
         ];
         let mut sample = |y: usize, x: usize| match self.kind {
             Kind::Noise => numbers.within(0, max),
-            Kind::Smooth => {
+            Kind::Smooth | Kind::Grown => {
                 let plane = max / 2 + slopes[0] * y as i64 + slopes[1] * x as i64;
                 (plane + numbers.within(-max / 60, max / 60)).clamp(0, max)
             }
@@ -129,6 +132,11 @@ impl Tables {
 
     pub fn smooth(seed: u64) -> Self {
         let kind = Kind::Smooth;
+        Self { kind, seed }
+    }
+
+    pub fn grown(seed: u64) -> Self {
+        let kind = Kind::Grown;
         Self { kind, seed }
     }
 
@@ -166,7 +174,7 @@ impl Tables {
                 };
                 bytes.take(entries).map(entry).collect()
             }
-            Kind::Smooth => {
+            Kind::Smooth | Kind::Grown => {
                 let nodes = shape[0];
                 let weights: Vec<i64> = (0..4).map(|_| numbers.within(-40, 120)).collect();
                 let entry = |index: usize| {
@@ -189,31 +197,41 @@ impl Tables {
     fn rc(self, module: &RcModule, numbers: &mut Numbers) -> RcTables {
         let positions = i64::from(module.size * module.size);
         let entries = i64::from(module.entries);
-        let unit = 4096 / entries;
+        let steepest = match self.kind {
+            // One pixel of the window outweighs the others.
+            Kind::Grown => 120,
+            _ => [9, 127, 700][numbers.within(0, 2) as usize].min(32_000 / entries),
+        };
+        // What the sum spans, in units of the thresholds.
+        let mut span = 1.0;
         let mut contributions = Vec::new();
-        for _ in 0..positions {
-            let (slope, constant) = (numbers.within(-2 * unit, 4 * unit), numbers.within(-99, 99));
+        for position in 0..positions {
+            let steepest = match self.kind {
+                Kind::Grown if position > 0 => 5,
+                _ => steepest,
+            };
+            let (slope, constant) = (numbers.within(-steepest, steepest), numbers.within(-99, 99));
+            span += slope.abs() as f64 * if entries == 17 { 255.0 * 16.0 } else { 255.0 };
             contributions.extend((0..entries).map(|entry| match self.kind {
                 Kind::Noise => numbers.within(-4096, 4096) as i16,
-                Kind::Smooth => (slope * entry + constant) as i16,
+                Kind::Smooth | Kind::Grown => (slope * entry + constant) as i16,
                 Kind::Extreme => (numbers.within(0, 1) * 2 * 32767 - 32767) as i16,
                 Kind::Lowest => i16::MIN,
             }));
         }
+        let unit = match self.kind {
+            Kind::Smooth | Kind::Grown => span / numbers.within(2, 9) as f64,
+            _ => positions as f64 * 4096.0,
+        };
         RcTables {
             contributions,
-            thresholds: self.thresholds(module, numbers),
+            thresholds: self.thresholds(unit, numbers),
         }
     }
 
-    fn thresholds(self, module: &RcModule, numbers: &mut Numbers) -> Vec<i32> {
-        let scale = f64::from(module.size * module.size) * 4096.0;
-        let scale = if module.entries == 17 {
-            scale * 16.0
-        } else {
-            scale
-        };
-        let squash = |k: usize| scale * ((k as f64 - 126.5) / 127.0).atanh();
+    /// The thresholds of a tanh whose argument is the sum over `unit`.
+    fn thresholds(self, unit: f64, numbers: &mut Numbers) -> Vec<i32> {
+        let squash = |k: usize| unit * ((k as f64 - 126.5) / 127.0).atanh();
         let mut thresholds: Vec<i32> = match self.kind {
             Kind::Extreme => (0..THRESHOLDS)
                 .map(|_| numbers.within(i32::MIN.into(), i32::MAX.into()) as i32)

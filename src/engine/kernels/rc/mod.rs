@@ -1,34 +1,47 @@
 //! RC modules: a window of one-dimensional contributions, summed and squashed, in four rotations (ARITHMETIC section 4).
 
+#[cfg(target_arch = "x86_64")]
+mod affine;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 use super::Sample;
-use crate::engine::model::{Offset, RcModule, RcTables, rotate_offset};
+use crate::engine::{
+    cpu::Cpu,
+    model::{Offset, RcModule, RcTables, rotate_offset},
+};
 
 /// One module, ready to make its four planes.
 pub struct Module {
-    /// For each rotation, where each position of the window lies in the unrotated frame.
-    offsets: [Box<[Offset]>; 4],
-    kernel: portable::Module,
+    kernel: Kernel,
+}
+
+enum Kernel {
+    Portable(portable::Module),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(affine::Affine),
+}
+
+/// Where the positions of a window lie, in the order of its contributions.
+fn window(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
+    let range = module.origin..module.origin + module.size as i32;
+    let rows = range.clone();
+    rows.flat_map(move |dy| range.clone().map(move |dx| (dy, dx)))
 }
 
 impl Module {
-    /// Packs a module for planes of `depth` bits.
+    /// Packs a module for planes of `depth` bits. Only planes of 8 bits have kernels above [`Cpu::Portable`].
     #[must_use]
-    pub fn new(module: &RcModule, tables: &RcTables, depth: u32) -> Self {
-        let window = || {
-            let range = module.origin..module.origin + module.size as i32;
-            range
-                .clone()
-                .flat_map(move |dy| range.clone().map(move |dx| (dy, dx)))
+    pub fn new(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Self {
+        let kernel = match cpu {
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx512 => affine::Affine::new(module, tables).map(Kernel::Avx512),
+            _ => None,
         };
+        let portable = || Kernel::Portable(portable::Module::new(module, tables, depth));
         Self {
-            offsets: std::array::from_fn(|rotation| {
-                window()
-                    .map(|offset| rotate_offset(rotation, offset))
-                    .collect()
-            }),
-            kernel: portable::Module::new(module, tables, depth),
+            kernel: kernel.unwrap_or_else(portable),
         }
     }
 
@@ -43,7 +56,14 @@ impl Module {
         sums: &mut [i64],
         output: &mut [u8],
     ) {
-        let rows = self.offsets[rotation].iter().map(|offset| input(*offset));
-        self.kernel.make(rows, width, sums, output);
+        match &self.kernel {
+            Kernel::Portable(module) => module.make(rotation, input, width, sums, output),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512(module) => {
+                let input = |offset| S::bytes(input(offset));
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { avx512::make(module, rotation, input, width, output) }
+            }
+        }
     }
 }

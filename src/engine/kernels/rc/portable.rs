@@ -1,8 +1,10 @@
 //! RC modules on any processor: any contributions, any thresholds, any depth.
 
-use super::{RcModule, RcTables, Sample};
+use super::{Offset, RcModule, RcTables, Sample, rotate_offset, window};
 
 pub struct Module {
+    /// For each rotation, where each position of the window lies in the unrotated frame.
+    offsets: [Box<[Offset]>; 4],
     /// For each position, the contributions at the nodes and one node beyond the last entry.
     contributions: Vec<Box<[i64]>>,
     /// Bits of a sample below its node.
@@ -22,6 +24,12 @@ impl Module {
             nodes.chain([2 * last - before]).collect()
         };
         Self {
+            offsets: [0, 1, 2, 3].map(|rotation| {
+                let positions = window(module);
+                positions
+                    .map(|offset| rotate_offset(rotation, offset))
+                    .collect()
+            }),
             contributions: tables
                 .contributions
                 .chunks_exact(entries)
@@ -35,15 +43,16 @@ impl Module {
 
     pub fn make<'a, S: Sample>(
         &self,
-        rows: impl Iterator<Item = &'a [S]>,
+        rotation: usize,
+        input: impl Fn(Offset) -> &'a [S],
         width: usize,
         sums: &mut [i64],
         output: &mut [u8],
     ) {
         let sums = &mut sums[..width];
         sums.fill(0);
-        for (row, nodes) in rows.zip(&self.contributions) {
-            for (sum, sample) in sums.iter_mut().zip(row) {
+        for (offset, nodes) in self.offsets[rotation].iter().zip(&self.contributions) {
+            for (sum, sample) in sums.iter_mut().zip(input(*offset)) {
                 let sample: u16 = (*sample).into();
                 let node = usize::from(sample >> self.interval);
                 let fraction = i64::from(sample) & ((1 << self.interval) - 1);

@@ -1,5 +1,7 @@
 //! Bicubic resampling of the planes that no table touches (ARITHMETIC section 6).
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod row;
 mod weights;
 
@@ -8,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::engine::{Plane, PlaneMut, UpscaleError, Workers};
+use crate::engine::{Cpu, Plane, PlaneMut, UpscaleError, Workers};
 
 use row::Blendable;
 use weights::Axis;
@@ -43,6 +45,7 @@ pub struct Resampler {
     vertical: Axis,
     workers: Arc<Workers>,
     band_rows: usize,
+    cpu: Cpu,
     scratch: Vec<Scratch>,
 }
 
@@ -71,6 +74,8 @@ impl Resampler {
             vertical: Axis::new(scale, filter, vertical),
             workers,
             band_rows,
+            // An environment that names no instruction set is the upscaler's to refuse.
+            cpu: Cpu::allowed(None).unwrap_or(Cpu::Portable),
             scratch,
         }
     }
@@ -120,7 +125,7 @@ impl Resampler {
             0 => height.div_ceil(threads),
             rows => rows * scale,
         };
-        let (horizontal, vertical) = (&self.horizontal, &self.vertical);
+        let (horizontal, vertical, cpu) = (&self.horizontal, &self.vertical, self.cpu);
         let scratch = &mut self.scratch[..threads];
         let bands = destination.bands(band_rows);
         self.workers
@@ -131,8 +136,8 @@ impl Resampler {
                 for y in 0..band.height() {
                     let (taps, weights) = vertical.taps(first + y, source.height());
                     let rows = taps.map(|tap| source.row(tap));
-                    row::blend(rows, source.layout().step, weights, white, blended);
-                    row::spread(blended, horizontal, white, band.row_mut(y), step);
+                    row::blend(rows, source.layout().step, weights, white, blended, cpu);
+                    row::spread(blended, horizontal, white, band.row_mut(y), step, cpu);
                 }
             });
         Ok(())

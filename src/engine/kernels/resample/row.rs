@@ -1,6 +1,7 @@
 //! One row: four source rows blended into one, then spread to the output's width.
 
 use super::weights::{Axis, Phase, WEIGHT_BITS};
+use crate::engine::cpu::Cpu;
 
 /// Samples that a blended row repeats on either side.
 pub const EDGE: usize = 2;
@@ -21,6 +22,11 @@ pub trait Blendable: Copy + Sync + Send {
 
     /// The weighted sum of four blended samples along a row, rounded and held to `0..=white`.
     fn finish(taps: [Self::Blended; 4], weights: [i32; 4], white: Self) -> Self;
+
+    /// Spreads a row over twice its width by vectors as far as there is a kernel for it; the blended samples done.
+    fn spread_two(_: &[Self::Blended], _: [&Phase; 2], _: &mut [Self], _: Cpu) -> usize {
+        0
+    }
 }
 
 impl Blendable for u8 {
@@ -38,6 +44,18 @@ impl Blendable for u8 {
         const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
         let sum: i32 = (0..4).map(|k| i32::from(taps[k]) * weights[k]).sum();
         ((sum + half(DROP) as i32) >> DROP).clamp(0, i32::from(white)) as u8
+    }
+
+    fn spread_two(blended: &[i16], phases: [&Phase; 2], row: &mut [u8], cpu: Cpu) -> usize {
+        match cpu {
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 | Cpu::Avx512 => {
+                const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
+                // SAFETY: the resampler asks for no more than the processor has.
+                unsafe { super::avx2::spread_two(blended, phases, row, DROP as i32) }
+            }
+            _ => 0,
+        }
     }
 }
 
@@ -69,11 +87,15 @@ pub fn blend<T: Blendable>(
     weights: [i32; 4],
     white: T,
     blended: &mut [T::Blended],
+    cpu: Cpu,
 ) {
     let width = blended.len() - 2 * EDGE;
     let middle = &mut blended[EDGE..][..width];
     // A step known to the compiler lets it use vectors.
     match step {
+        // SAFETY: the resampler asks for no more than the processor has.
+        #[cfg(target_arch = "x86_64")]
+        1 if cpu >= Cpu::Avx2 => unsafe { blend_avx2(rows, weights, white, middle) },
         1 => blend_stepped(rows, 1, weights, white, middle),
         2 => blend_stepped(rows, 2, weights, white, middle),
         4 => blend_stepped(rows, 4, weights, white, middle),
@@ -82,6 +104,18 @@ pub fn blend<T: Blendable>(
     let (left, right) = (middle[0], middle[width - 1]);
     blended[..EDGE].fill(left);
     blended[EDGE + width..].fill(right);
+}
+
+/// As it is, with wider vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn blend_avx2<T: Blendable>(
+    rows: [&[T]; 4],
+    weights: [i32; 4],
+    white: T,
+    blended: &mut [T::Blended],
+) {
+    blend_stepped(rows, 1, weights, white, blended);
 }
 
 #[inline(always)]
@@ -105,7 +139,14 @@ pub fn spread<T: Blendable>(
     white: T,
     row: &mut [T],
     step: usize,
+    cpu: Cpu,
 ) {
+    let done = match (axis.phases(), step) {
+        ([first, second], 1) => T::spread_two(blended, [first, second], row, cpu),
+        _ => 0,
+    };
+    let blended = &blended[done..];
+    let row = &mut row[done * axis.phases().len()..];
     for (k, phase) in axis.phases().iter().enumerate() {
         let Some(row) = row.get_mut(k * step..) else {
             return;

@@ -280,3 +280,32 @@ fn bilinear_draws_straight_lines_between_neighbours() {
     let expected = [&[0, 0][..], &between, &back, &between, &[240, 240]].concat();
     assert_eq!(out.as_slice(), expected);
 }
+
+#[test]
+fn every_instruction_set_gives_the_same() {
+    for cpu in Cpu::ALL {
+        if cpu > Cpu::detected() {
+            println!("SKIPPED: {} is more than this processor has", cpu.name());
+            continue;
+        }
+        for width in (1..=40).chain([127, 128, 129]) {
+            for siting in [Siting::Centred, Siting::Cosited] {
+                let resampled = |cpu| {
+                    let noise = noise(width * 5, 255);
+                    // Black and white beside each other overshoot the most.
+                    let extreme = noise.iter().map(|v| if v % 3 == 0 { 255 } else { 0 });
+                    let source: Vec<u8> = extreme.collect();
+                    let mut output = vec![0; 4 * width * 5];
+                    let mut resampler = resampler(2, siting, siting);
+                    resampler.cpu = cpu;
+                    let source = Plane::new(&source, width, 5, width).unwrap();
+                    let mut plane = PlaneMut::new(&mut output, 2 * width, 10, 2 * width).unwrap();
+                    resampler.plane_u8(&source, &mut plane).unwrap();
+                    output
+                };
+                let what = format!("width {width}, {siting:?}, {cpu:?}");
+                assert_eq!(resampled(cpu), resampled(Cpu::Portable), "{what}");
+            }
+        }
+    }
+}

@@ -1,8 +1,8 @@
-//! One-dimensional tables behind an RC module: one entry for each rotation, no interpolation (ARITHMETIC section 4).
+//! One-dimensional tables on any processor.
 
-use super::{Accumulator, simplex::Table, slots, sub_pixel_places};
+use super::{Accumulator, Table};
+use crate::engine::kernels::{slots, sub_pixel_places};
 
-/// The table of one branch, ready to add.
 pub struct Point {
     /// For each rotation 256 rows of entries, each sub-pixel in its place, already times the interval.
     rows: [Box<[i32]>; 4],
@@ -10,8 +10,6 @@ pub struct Point {
 }
 
 impl Point {
-    /// Packs a table of 256 entries.
-    #[must_use]
     pub fn new(table: &Table) -> Self {
         let places = sub_pixel_places(table.side);
         let (outputs, slots) = (places[0].len(), slots(table.side));
@@ -30,7 +28,6 @@ impl Point {
         }
     }
 
-    /// Adds the entries of `width` pixels to `sums`; `inputs` has a row of RC planes for each rotation.
     pub fn add<A: Accumulator>(&self, inputs: &[&[u8]; 4], width: usize, sums: &mut [A]) {
         for (input, rows) in inputs.iter().zip(&self.rows) {
             let sums = sums.chunks_exact_mut(self.slots);

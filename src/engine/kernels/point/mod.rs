@@ -1,0 +1,45 @@
+//! One-dimensional tables behind an RC module: one entry for each rotation, no interpolation (ARITHMETIC section 4).
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use super::{Accumulator, simplex::Table};
+use crate::engine::cpu::Cpu;
+
+/// The table of one branch, ready to add.
+pub struct Point {
+    kernel: Kernel,
+}
+
+enum Kernel {
+    Portable(portable::Point),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Point),
+}
+
+impl Point {
+    /// Packs a table of 256 entries. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+    #[must_use]
+    pub fn new(table: &Table, cpu: Cpu) -> Self {
+        let kernel = match cpu {
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx512 if table.side <= 2 => Kernel::Avx512(avx512::Point::new(table)),
+            _ => Kernel::Portable(portable::Point::new(table)),
+        };
+        Self { kernel }
+    }
+
+    /// Adds the entries of `width` pixels to `sums`; `inputs` has a row of RC planes for each rotation.
+    pub fn add<A: Accumulator>(&self, inputs: &[&[u8]; 4], width: usize, sums: &mut [A]) {
+        match &self.kernel {
+            Kernel::Portable(kernel) => kernel.add(inputs, width, sums),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512(kernel) => {
+                let sums = A::sixteen_bits_mut(sums);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.add(inputs, width, sums) }
+            }
+        }
+    }
+}
