@@ -8,10 +8,10 @@ elements=(videotestsrc videoconvert videoscale matroskademux vp9dec vp8enc webmm
 minimum=1.22
 
 debian=(build-essential pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
-    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-gi python3-gst-1.0)
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-gi python3-gst-1.0 python3-pip)
 fedora=(gcc make pkgconf-pkg-config gstreamer1-devel gstreamer1-plugins-base-devel
-    gstreamer1-plugins-good gstreamer1-plugins-good-extras python3-gobject python3-gstreamer1)
-arch=(base-devel pkgconf gstreamer gst-plugins-base gst-plugins-good gst-python)
+    gstreamer1-plugins-good gstreamer1-plugins-good-extras python3-gobject python3-gstreamer1 python3-pip)
+arch=(base-devel pkgconf gstreamer gst-plugins-base gst-plugins-good gst-python python-pip)
 homebrew=(pkgconf gstreamer pygobject3)
 
 # Prints what is missing, one need a line.
@@ -27,6 +27,7 @@ missing() {
         gst-inspect-1.0 --exists "$element" 2>/dev/null || echo "the GStreamer element $element"
     done
     python_with_gstreamer >/dev/null || echo "Python's gi with Gst 1.0"
+    python3 -m pip --version >/dev/null 2>&1 || echo "Python's pip, which fetches libtorch"
 }
 
 # The first Python that sees GStreamer: a version manager's python3 often does not see the system's packages.
