@@ -4,13 +4,13 @@
 //! two vertices that the input's step joins, over the cell's side. Rounding is passed straight through.
 
 use gstrclut::engine::model::Offset;
+use multiversion::multiversion;
 
 use super::{
     cells::Cells,
     forward::{self, Activations, add_scaled, landing, rotated},
     net::Net,
     plane::Padded,
-    simd::widest,
     table::Table,
 };
 
@@ -118,24 +118,18 @@ fn backward_stage(
                 (Some(rc), Some(rc_planes)) => {
                     let read = &rc_planes[rotation];
                     if !rc.learns() && passed.is_none() {
-                        widest(|| {
-                            add_gradients(&branch.table, read, &offsets, frame, gradient, None)
-                        });
+                        add_gradients(&branch.table, read, &offsets, frame, gradient, None);
                         continue;
                     }
                     let (width, height) = read.size();
                     let mut inner = Padded::zeros(width, height, read.margin());
                     let wanted = Some(&mut inner);
-                    widest(|| {
-                        add_gradients(&branch.table, read, &offsets, frame, gradient, wanted)
-                    });
+                    add_gradients(&branch.table, read, &offsets, frame, gradient, wanted);
                     inner.fold_margin(net.graph.border);
                     let weights = &mut gradient.rc;
-                    widest(|| rc.backward(plane, read, rotation, &mut inner, weights, passed));
+                    rc.backward(plane, read, rotation, &mut inner, weights, passed);
                 }
-                _ => widest(|| {
-                    add_gradients(&branch.table, plane, &offsets, frame, gradient, passed);
-                }),
+                _ => add_gradients(&branch.table, plane, &offsets, frame, gradient, passed),
             }
         }
     }
@@ -151,7 +145,7 @@ fn rotated_frame(sums: &[f32], outputs: usize, rotation: usize) -> Vec<f32> {
 }
 
 /// Adds the gradients of a table's look-ups: of its entries and, if wanted, of the plane that they read.
-#[inline(always)]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn add_gradients(
     table: &Table,
     plane: &Padded,
@@ -229,6 +223,7 @@ fn add<const AXES: usize, const OUTPUTS: usize>(
 /// A dot product, four partial sums at a time.
 #[inline(always)]
 fn dot<const N: usize>(a: &[f32; N], b: &[f32; N]) -> f32 {
+    let (a, b) = (*a, *b);
     let (a_fours, a_rest) = a.as_chunks::<4>();
     let (b_fours, b_rest) = b.as_chunks::<4>();
     let mut fours = [0.0; 4];

@@ -3,12 +3,12 @@
 //! Rotations are those of the offsets, never of the image. Planes between stages hold whole levels, as in the engine.
 
 use gstrclut::engine::model::{Offset, rotate_offset, rotate_sub_pixel};
+use multiversion::multiversion;
 
 use super::{
     cells::Cells,
     net::{Net, pattern_reach},
     plane::Padded,
-    simd::widest,
     table::Table,
 };
 
@@ -72,13 +72,13 @@ fn run_stage(net: &Net, index: usize, planes: &[Padded]) -> (Vec<f32>, Vec<Optio
         let plane = &planes[place.input];
         let reach = pattern_reach(place.pattern);
         let rc = branch.rc.as_ref().map(|rc| {
-            let plane = |rotation| widest(|| rc.plane(plane, rotation, reach, net.graph.border));
+            let plane = |rotation| rc.plane(plane, rotation, reach, net.graph.border);
             std::array::from_fn(plane)
         });
         for (rotation, sums) in sums.iter_mut().enumerate() {
             let read = rc.as_ref().map_or(plane, |rc: &[Padded; 4]| &rc[rotation]);
             let offsets = rotated(place.pattern.offsets(), rotation);
-            widest(|| add_look_ups(&branch.table, read, &offsets, sums));
+            add_look_ups(&branch.table, read, &offsets, sums);
         }
         rc_planes.push(rc);
     }
@@ -121,7 +121,7 @@ fn unrotated(sums: &[Vec<f32>; 4], outputs: usize) -> Vec<f32> {
 }
 
 /// Adds a table's look-ups on a plane to the sums of each pixel.
-#[inline(always)]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub fn add_look_ups(table: &Table, plane: &Padded, offsets: &[Offset], sums: &mut [f32]) {
     match (offsets, table.outputs) {
         (&[a, b, c, d], 1) => add::<4, 1>(table, plane, [a, b, c, d], sums),
@@ -153,21 +153,25 @@ fn add<const AXES: usize, const OUTPUTS: usize>(
         for (x, sum) in sums.iter_mut().enumerate() {
             let mut vertex = cells.first(x);
             let mut above = 1.0;
+            let mut total = *sum;
             for step in cells.steps(x) {
                 let fraction = step.fraction() * level;
-                add_scaled(sum, above - fraction, &entries[vertex]);
+                add_scaled(&mut total, above - fraction, &entries[vertex]);
                 above = fraction;
                 vertex += step.stride();
             }
-            add_scaled(sum, above, &entries[vertex]);
+            add_scaled(&mut total, above, &entries[vertex]);
+            *sum = total;
         }
     }
 }
 
-/// `sum += weight * entry`.
+/// `sum += weight * entry`, through copies that cannot overlap: the compiler keeps them in vectors.
 #[inline(always)]
 pub fn add_scaled<const N: usize>(sum: &mut [f32; N], weight: f32, entry: &[f32; N]) {
-    for (sum, value) in sum.iter_mut().zip(entry) {
-        *sum += weight * value;
+    let (mut total, entry) = (*sum, *entry);
+    for (total, value) in total.iter_mut().zip(entry) {
+        *total += weight * value;
     }
+    *sum = total;
 }

@@ -15,7 +15,6 @@ pub mod plane;
 pub mod rc;
 pub mod run;
 pub mod schedule;
-mod simd;
 mod smooth;
 pub mod table;
 pub mod validate;

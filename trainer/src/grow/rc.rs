@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 
 use gstrclut::engine::model::{Border, Offset, RcModule, RcTables, THRESHOLDS, rotate_offset};
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use super::plane::Padded;
 
 /// Middle of the 8-bit range, around which the learning weights are centred.
 const MIDDLE: f32 = 127.5;
+/// What a unit of the sum adds to the tanh's argument while a module learns.
+const LEARNING_UNIT: f32 = 1.0 / 255.0;
 /// Least slope of the squash that a gradient sees, so that a saturated module can come back.
 const LEAST_SLOPE: f32 = 1e-3;
 
@@ -82,30 +85,22 @@ impl Rc {
     }
 
     /// The plane R of one rotation, in the unrotated frame, with a margin for the pattern behind it.
-    #[inline(always)]
+    #[must_use]
     pub fn plane(&self, source: &Padded, rotation: usize, margin: usize, border: Border) -> Padded {
         let (width, height) = source.size();
         let mut out = Padded::zeros(width, height, margin);
-        let window = window(self.module, rotation);
-        let sum = self.sum();
-        for y in 0..height {
-            let row = out.row_mut(y, (0, 0));
-            sum.row(source, y, &window, row);
-            match &self.state {
-                State::Learning(_) => {
-                    for value in row {
-                        *value = squash(*value * (1.0 / 255.0)).round_ties_even() + 127.0;
-                    }
-                }
-                State::Fixed(fixed) => fixed.squash(row),
-            }
-        }
+        squash_sums(
+            &self.state,
+            &self.sum(),
+            source,
+            &window(self.module, rotation),
+            &mut out,
+        );
         out.fill_margin(border);
         out
     }
 
     /// Passes the gradient of a plane R back: to the weights (if they learn) and to the source plane (if asked for).
-    #[inline(always)]
     pub fn backward(
         &self,
         source: &Padded,
@@ -115,25 +110,17 @@ impl Rc {
         weight_gradients: &mut [f32],
         source_gradient: Option<&mut Padded>,
     ) {
-        let (_, height) = source.size();
         let unit = match &self.state {
-            State::Learning(_) => 1.0 / 255.0,
+            State::Learning(_) => LEARNING_UNIT,
             State::Fixed(fixed) => fixed.unit,
         };
-        for y in 0..height {
-            let squashed = plane.row(y, (0, 0));
-            for (gradient, r) in gradient.row_mut(y, (0, 0)).iter_mut().zip(squashed) {
-                let t = (r - 127.0) * (1.0 / 127.0);
-                *gradient *= 127.0 * unit * (1.0 - t * t).max(LEAST_SLOPE);
-            }
-        }
+        unsquash(unit, plane, gradient);
         let window = window(self.module, rotation);
-        if let State::Learning(_) = &self.state {
+        if self.learns() {
             add_weight_gradients(source, gradient, &window, weight_gradients);
         }
         if let Some(source_gradient) = source_gradient {
-            self.sum()
-                .backward(source, gradient, &window, source_gradient);
+            add_source_gradients(&self.sum(), source, gradient, &window, source_gradient);
         }
     }
 
@@ -210,6 +197,37 @@ fn window(module: RcModule, rotation: usize) -> Vec<Offset> {
         .collect()
 }
 
+/// The plane R of the sums over a window.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+fn squash_sums(state: &State, sum: &Sum, source: &Padded, window: &[Offset], out: &mut Padded) {
+    let (_, height) = source.size();
+    for y in 0..height {
+        let row = out.row_mut(y, (0, 0));
+        sum.row(source, y, window, row);
+        match state {
+            State::Learning(_) => {
+                for value in row {
+                    *value = squash(*value * LEARNING_UNIT).round_ties_even() + 127.0;
+                }
+            }
+            State::Fixed(fixed) => fixed.squash(row),
+        }
+    }
+}
+
+/// Turns the gradient of a plane R into that of its sums.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+fn unsquash(unit: f32, plane: &Padded, gradient: &mut Padded) {
+    let (_, height) = plane.size();
+    for y in 0..height {
+        let squashed = plane.row(y, (0, 0));
+        for (gradient, r) in gradient.row_mut(y, (0, 0)).iter_mut().zip(squashed) {
+            let t = (r - 127.0) * (1.0 / 127.0);
+            *gradient *= 127.0 * unit * (1.0 - t * t).max(LEAST_SLOPE);
+        }
+    }
+}
+
 impl Sum {
     /// The sum over the window for each pixel of a row.
     #[inline(always)]
@@ -233,27 +251,33 @@ impl Sum {
             }
         }
     }
+}
 
-    /// Adds to the source's gradient what the gradient of the sums gives it.
-    #[inline(always)]
-    fn backward(&self, source: &Padded, sums: &Padded, window: &[Offset], out: &mut Padded) {
-        let (_, height) = source.size();
-        for y in 0..height {
-            let gradients = sums.row(y, (0, 0));
-            for (position, offset) in window.iter().enumerate() {
-                let out = out.row_mut(y, *offset).iter_mut().zip(gradients);
-                match self {
-                    Self::Lines { slopes, .. } => {
-                        for (out, gradient) in out {
-                            *out += slopes[position] * gradient;
-                        }
+/// Adds to the source's gradient what the gradient of the sums gives it.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+fn add_source_gradients(
+    sum: &Sum,
+    source: &Padded,
+    sums: &Padded,
+    window: &[Offset],
+    out: &mut Padded,
+) {
+    let (_, height) = source.size();
+    for y in 0..height {
+        let gradients = sums.row(y, (0, 0));
+        for (position, offset) in window.iter().enumerate() {
+            let out = out.row_mut(y, *offset).iter_mut().zip(gradients);
+            match sum {
+                Sum::Lines { slopes, .. } => {
+                    for (out, gradient) in out {
+                        *out += slopes[position] * gradient;
                     }
-                    Self::Curves(tables) => {
-                        let table = &tables[position * 256..][..256];
-                        for ((out, gradient), sample) in out.zip(source.row(y, *offset)) {
-                            let low = (*sample as usize).min(254);
-                            *out += (table[low + 1] - table[low]) * gradient;
-                        }
+                }
+                Sum::Curves(tables) => {
+                    let table = &tables[position * 256..][..256];
+                    for ((out, gradient), sample) in out.zip(source.row(y, *offset)) {
+                        let low = (*sample as usize).min(254);
+                        *out += (table[low + 1] - table[low]) * gradient;
                     }
                 }
             }
@@ -261,7 +285,7 @@ impl Sum {
     }
 }
 
-#[inline(always)]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn add_weight_gradients(
     source: &Padded,
     sums: &Padded,
@@ -269,16 +293,20 @@ fn add_weight_gradients(
     weight_gradients: &mut [f32],
 ) {
     let (_, height) = source.size();
-    let rows = || (0..height).map(|y| (y, sums.row(y, (0, 0))));
-    let total: f32 = rows().map(|(_, row)| row.iter().sum::<f32>()).sum();
+    let total: f32 = (0..height)
+        .map(|y| sums.row(y, (0, 0)).iter().sum::<f32>())
+        .sum();
     let (bias, slopes) = weight_gradients
         .split_last_mut()
         .expect("a module has a bias");
     // The sum is 255 times the tanh's argument, and so are its derivatives.
     *bias += 255.0 * total;
     for (slope, offset) in slopes.iter_mut().zip(window) {
-        let products = rows().map(|(y, row)| dot(row, source.row(y, *offset)));
-        *slope += products.sum::<f32>() - MIDDLE * total;
+        let mut products = 0.0;
+        for y in 0..height {
+            products += dot(sums.row(y, (0, 0)), source.row(y, *offset));
+        }
+        *slope += products - MIDDLE * total;
     }
 }
 
