@@ -10,7 +10,7 @@ use gstrclut::engine::model::{Info, Model};
 use serde_json::json;
 use tch::Device;
 
-use super::progress_bar;
+use super::{openmp, progress_bar};
 use crate::{
     convert::{
         self,
@@ -61,6 +61,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
+        openmp::let_threads_sleep()?;
         let checkpoint = Checkpoint::open(&self.checkpoint)?;
         let network = checkpoint.network(Device::Cpu)?.in_double();
         let info = self.info(&checkpoint.description)?;

@@ -7,6 +7,8 @@ mod export;
 mod grow;
 mod import;
 mod inspect;
+#[cfg(feature = "torch")]
+mod openmp;
 mod prepare;
 mod report;
 mod test;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::Device;
 
-use super::progress_bar;
+use super::{openmp, progress_bar};
 use crate::{
     evaluate::Scores,
     network::{Architecture, Block, RcActivation, architecture},
@@ -136,6 +136,7 @@ pub(super) fn parse_device(text: &str) -> Result<Device, String> {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
+        openmp::let_threads_sleep()?;
         let display_step = self.display_step;
         let options = self.options()?;
         let terminal = Terminal::new(options.total, display_step)?;

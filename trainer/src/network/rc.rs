@@ -12,6 +12,9 @@ use super::{RcActivation, round, sampling::Padded, unit::KAIMING};
 /// Levels of an input plane.
 const LEVELS: i64 = 256;
 
+/// How steeply R starts to follow the mean of its window: the tanh is then -0.76 on black and 0.76 on white.
+const CONTRAST: f64 = 2.0;
+
 /// The module's weights, the window's positions first.
 pub struct RcNetwork {
     module: RcModule,
@@ -25,7 +28,7 @@ pub struct RcNetwork {
 }
 
 impl RcNetwork {
-    /// A module of the given size and origin, with Kaiming-normal weights and biases 0.
+    /// A module of the given size and origin, with Kaiming-normal weights around a blur.
     #[must_use]
     pub fn new(path: &nn::Path, module: RcModule, features: i64, activation: RcActivation) -> Self {
         let positions = i64::from(module.size * module.size);
@@ -35,14 +38,27 @@ impl RcNetwork {
             stdev: init::NonLinearity::ReLU.gain(),
         };
         let (first, second) = (path / "linear1", path / "linear2");
-        Self {
+        let network = Self {
             module,
             activation,
             first_weight: first.var("weight", &[positions, features], one_input),
             first_bias: first.var("bias", &[positions, features], Init::Const(0.0)),
             second_weight: second.var("weight", &[positions, features], KAIMING),
-            second_bias: second.var("bias", &[positions], Init::Const(0.0)),
-        }
+            second_bias: second.var("bias", &[positions], Init::Const(-CONTRAST / 2.0)),
+        };
+        network.add_contrast();
+        network
+    }
+
+    /// Kaiming's weights alone sum to nearly nothing over a window: R would say little of what is flat, which is most of
+    /// a photograph, in few of its levels. So every position starts with a slope of [`CONTRAST`] more, through the
+    /// features that an activation lets pass.
+    fn add_contrast(&self) {
+        let _no_grad = tch::no_grad_guard();
+        let open = self.first_weight.relu();
+        let gain = self.sum_features(&open.square()).unsqueeze(1);
+        let mut second_weight = self.second_weight.shallow_clone();
+        second_weight += open / gain.clamp_min(1e-6) * CONTRAST;
     }
 
     /// The graph's module.
