@@ -10,6 +10,8 @@ pub mod simplex;
 pub mod unfold;
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 
 use super::model::rotate_sub_pixel;

@@ -2,42 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::Division;
+use super::sixteen_bits::Samples;
 use crate::engine::kernels::avx512::{load_sums, store, store_half};
 
-/// How sums of 16 bits become samples.
-#[derive(Clone, Copy, Debug)]
-pub struct Samples {
-    /// What is taken from a sum, itself moved up by 2^15, so that a floor division rounds half up; saturates at 0.
-    below: u16,
-    limit: u16,
-    divisor: u16,
-    shift: u32,
-    /// `2^16 / odd`, rounded up, where `divisor = odd << shift`.
-    reciprocal: u16,
-}
-
 impl Samples {
-    /// Present if everything that matters fits in 16 bits: the sum of `groups` groups, cut to 16 bits if need be, must be
-    /// beyond the clamp wherever it is cut.
-    pub fn new(division: &Division, groups: usize) -> Option<Self> {
-        let cut_is_beyond =
-            division.offset <= division.divisor && division.limit <= i16::MAX.into();
-        if groups > 2 || groups == 2 && !cut_is_beyond {
-            return None;
-        }
-        // A divisor that is a power of two is halved once less, for its reciprocal to have 16 bits.
-        let shift = division.shift - u32::from(division.divisor.count_ones() == 1);
-        let odd = (division.divisor >> shift) as u32;
-        Some(Self {
-            below: u16::try_from((1 << 15) - division.offset).ok()?,
-            limit: u16::try_from(division.limit).ok()?,
-            divisor: division.divisor as u16,
-            shift,
-            reciprocal: (1u32 << 16).div_ceil(odd) as u16,
-        })
-    }
-
     /// 32 samples of 16 bits.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]

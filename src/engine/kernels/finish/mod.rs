@@ -1,8 +1,12 @@
 //! The end of a stage: bias, division rounded half to even, clamp (ARITHMETIC sections 3 and 5).
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod sixteen_bits;
 
 use super::{Accumulator, Sample};
 use crate::engine::{cpu::Cpu, model::Rounding};
@@ -17,7 +21,9 @@ pub struct Finish {
 enum Kernel {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx512(avx512::Samples),
+    Avx2(sixteen_bits::Samples),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(sixteen_bits::Samples),
 }
 
 /// Turns sums into samples, exactly, by a multiplication.
@@ -90,7 +96,13 @@ impl Finish {
         let division = Division::new(stage, side, depth);
         let kernel = match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx512 if side <= 2 => avx512::Samples::new(&division, groups).map(Kernel::Avx512),
+            Cpu::Avx2 if side <= 2 => {
+                sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx2)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx512 if side <= 2 => {
+                sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx512)
+            }
             _ => None,
         };
         Self {
@@ -120,6 +132,18 @@ impl Finish {
         match self.kernel {
             Kernel::Portable => {
                 portable::rows(&self.division, sums, self.groups, width, outputs);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(samples) => {
+                let sums = S::Sum::sixteen_bits(sums);
+                let outputs = S::bytes_mut(outputs);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe {
+                    match self.division.side {
+                        1 => avx2::one(samples, sums, self.groups, width, outputs),
+                        _ => avx2::four(samples, sums, self.groups, width, outputs),
+                    }
+                }
             }
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512(samples) => {

@@ -1,6 +1,8 @@
 //! One-dimensional tables behind an RC module: one entry for each rotation, no interpolation (ARITHMETIC section 4).
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -15,6 +17,8 @@ pub struct Point {
 enum Kernel {
     Portable(portable::Point),
     #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Point),
+    #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Point),
 }
 
@@ -23,6 +27,8 @@ impl Point {
     #[must_use]
     pub fn new(table: &Table, cpu: Cpu) -> Self {
         let kernel = match cpu {
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 if table.side <= 2 => Kernel::Avx2(avx2::Point::new(table)),
             #[cfg(target_arch = "x86_64")]
             Cpu::Avx512 if table.side <= 2 => Kernel::Avx512(avx512::Point::new(table)),
             _ => Kernel::Portable(portable::Point::new(table)),
@@ -34,6 +40,12 @@ impl Point {
     pub fn add<A: Accumulator>(&self, inputs: &[&[u8]; 4], width: usize, sums: &mut [A]) {
         match &self.kernel {
             Kernel::Portable(kernel) => kernel.add(inputs, width, sums),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(kernel) => {
+                let sums = A::sixteen_bits_mut(sums);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.add(inputs, width, sums) }
+            }
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512(kernel) => {
                 let sums = A::sixteen_bits_mut(sums);

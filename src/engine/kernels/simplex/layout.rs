@@ -23,6 +23,11 @@ pub struct Cell64(pub [[i8; 16]; 4]);
 #[repr(C, align(64))]
 pub struct Quads(pub [[i8; 16]; 4]);
 
+/// Four values, each at the four corners of a cell of axes c and d.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct FourQuads(pub [i8; 16]);
+
 /// A cell for every four numbers of four bits, the first axis highest: any 16 bits are an index.
 pub type Cells<T> = Box<[T; 1 << 16]>;
 
@@ -76,22 +81,45 @@ pub fn folded_cells(table: &Table) -> Cells<Cell64> {
 /// values for each rotation, each sub-pixel in its place, each with its four corners.
 pub fn folded_quads(table: &Table) -> Box<[Quads]> {
     let places = sub_pixel_places(table.side);
-    let row = |[a, b, c, d]: [usize; 4]| {
+    quads(|quad| {
         let mut row = [[0; 16]; 4];
-        for corner in 0..4 {
-            let corners = [a, b, c + (corner >> 1), d + (corner & 1)];
+        for (corner, nodes) in quad.into_iter().enumerate() {
             for (rotation, places) in places.iter().enumerate() {
-                let entry = table.rotated_entry(corners, rotation);
+                let entry = table.rotated_entry(nodes, rotation);
                 for (value, place) in entry.iter().zip(places) {
                     row[rotation][4 * place + corner] = *value;
                 }
             }
         }
         Quads(row)
-    };
+    })
+}
+
+/// Rows of the squares of a table with one output: a value for each rotation.
+pub fn folded_four_quads(table: &Table) -> Box<[FourQuads]> {
+    four_quads_of(|nodes| [0, 1, 2, 3].map(|rotation| table.rotated_entry(nodes, rotation)[0]))
+}
+
+/// Rows of a table with four outputs, in the order of [`TURN`].
+pub fn four_quads(table: &Table) -> Box<[FourQuads]> {
+    four_quads_of(|nodes| TURN.map(|output| table.entry(nodes)[output]))
+}
+
+fn four_quads_of(values: impl Fn([usize; 4]) -> [i8; 4]) -> Box<[FourQuads]> {
+    quads(|quad| {
+        let corners = quad.map(&values);
+        FourQuads(std::array::from_fn(|at| corners[at % 4][at / 4]))
+    })
+}
+
+/// A row for every node of axes a and b and every cell of axes c and d, from the nodes at the cell's four corners.
+fn quads<T>(row: impl Fn([[usize; 4]; 4]) -> T) -> Box<[T]> {
     let nodes = (0..NODES).flat_map(|a| (0..NODES).map(move |b| (a, b)));
     let rows = nodes.flat_map(|(a, b)| (0..256).map(move |cell| [a, b, cell >> 4, cell & 15]));
-    rows.map(row).collect()
+    let corners = |[a, b, c, d]: [usize; 4]| {
+        [0, 1, 2, 3].map(|corner| [a, b, c + (corner >> 1), d + (corner & 1)])
+    };
+    rows.map(|first| row(corners(first))).collect()
 }
 
 fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {

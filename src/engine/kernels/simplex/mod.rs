@@ -1,6 +1,8 @@
 //! 4-D simplex interpolation of a row, four rotations at once (ARITHMETIC sections 1 and 2).
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod layout;
@@ -36,6 +38,10 @@ pub struct Rotated {
 enum RotatedKernel {
     Portable(portable::Rotated),
     #[cfg(target_arch = "x86_64")]
+    Avx2One(avx2::RotatedOne),
+    #[cfg(target_arch = "x86_64")]
+    Avx2Four(avx2::RotatedFour),
+    #[cfg(target_arch = "x86_64")]
     Avx512One(avx512::RotatedOne),
     #[cfg(target_arch = "x86_64")]
     Avx512Four(avx512::RotatedFour),
@@ -52,6 +58,10 @@ impl RotatedKernel {
             (Cpu::Avx512, 2) if table.has_layout() => {
                 Self::Avx512Four(avx512::RotatedFour::new(table))
             }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::RotatedOne::new(table)),
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 2) if table.has_layout() => Self::Avx2Four(avx2::RotatedFour::new(table)),
             _ => Self::Portable(portable::Rotated::new(table)),
         }
     }
@@ -93,6 +103,8 @@ impl Rotated {
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
                     match kernel {
+                        RotatedKernel::Avx2One(kernel) => kernel.add(&inputs, width, sums),
+                        RotatedKernel::Avx2Four(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512One(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512Four(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Portable(_) => unreachable!("handled above"),
@@ -112,6 +124,10 @@ pub struct Folded {
 enum FoldedKernel {
     Portable(portable::Folded),
     #[cfg(target_arch = "x86_64")]
+    Avx2One(avx2::FoldedOne),
+    #[cfg(target_arch = "x86_64")]
+    Avx2Four(avx2::FoldedFour),
+    #[cfg(target_arch = "x86_64")]
     Avx512One(avx512::FoldedOne),
     #[cfg(target_arch = "x86_64")]
     Avx512Four(avx512::FoldedFour),
@@ -128,6 +144,10 @@ impl FoldedKernel {
             (Cpu::Avx512, 2) if table.has_layout() => {
                 Self::Avx512Four(avx512::FoldedFour::new(table))
             }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::FoldedOne::new(table)),
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 2) if table.has_layout() => Self::Avx2Four(avx2::FoldedFour::new(table)),
             _ => Self::Portable(portable::Folded::new(table)),
         }
     }
@@ -172,6 +192,12 @@ impl Folded {
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
                     match kernel {
+                        FoldedKernel::Avx2One(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
+                        FoldedKernel::Avx2Four(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
                         FoldedKernel::Avx512One(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
