@@ -3,6 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 mod affine;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -20,6 +22,8 @@ pub struct Module {
 enum Kernel {
     Portable(portable::Module),
     #[cfg(target_arch = "x86_64")]
+    Avx2(affine::Affine),
+    #[cfg(target_arch = "x86_64")]
     Avx512(affine::Affine),
 }
 
@@ -35,6 +39,8 @@ impl Module {
     #[must_use]
     pub fn new(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Self {
         let kernel = match cpu {
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 => affine::Affine::new(module, tables).map(Kernel::Avx2),
             #[cfg(target_arch = "x86_64")]
             Cpu::Avx512 => affine::Affine::new(module, tables).map(Kernel::Avx512),
             _ => None,
@@ -58,6 +64,12 @@ impl Module {
     ) {
         match &self.kernel {
             Kernel::Portable(module) => module.make(rotation, input, width, sums, output),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(module) => {
+                let input = |offset| S::bytes(input(offset));
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { avx2::make(module, rotation, input, width, output) }
+            }
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512(module) => {
                 let input = |offset| S::bytes(input(offset));
