@@ -1,32 +1,12 @@
 //! `grow`: a folder of photographs to a model, its tables trained directly.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use gstrclut::engine::model::{Graph, Info};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use gstrclut::engine::model::Graph;
 
-use super::{progress_bar, report::ReportArgs};
-use crate::{
-    grow::{
-        adam::Rates,
-        run::{self, Options, Status, Watcher},
-        schedule::Budget,
-    },
-    history::Recorder,
-};
-
-/// Positions of the bar of a run, whose length may be a time.
-const BAR_STEPS: f32 = 10_000.0;
+use super::training::{TrainingArgs, train};
+use crate::grow::run::Start;
 
 /// Train a model's tables directly on photographs.
 ///
@@ -46,138 +26,17 @@ pub struct Args {
     /// Output pixels a side for each input pixel
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4))]
     scale: u32,
-    /// Folder of photographs: PNG, JPEG or WebP
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    #[command(flatten)]
-    training: TrainingArgs,
-    #[command(flatten)]
-    report: ReportArgs,
-    /// Model file to write
-    #[arg(short, long, value_name = "OUT.safetensors")]
-    output: PathBuf,
-}
-
-/// What `grow` and `finetune` share.
-#[derive(Debug, clap::Args)]
-pub struct TrainingArgs {
-    #[command(flatten)]
-    budget: BudgetArgs,
-    /// Seed of the starting weights and of the patches
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Patches of a step
-    #[arg(long, default_value_t = 16, alias = "batchSize", value_parser = at_least_one)]
-    batch_size: usize,
-    /// Side of a patch in low-resolution pixels
-    #[arg(long, default_value_t = 48, alias = "cropSize", value_parser = at_least_one)]
-    crop_size: usize,
     /// First learning rate, in levels; it falls along half a cosine
     #[arg(long, default_value_t = 0.6)]
     lr0: f32,
-    /// Steps between checkpoints, each with a validation
-    #[arg(long, default_value_t = 500, alias = "saveStep", value_parser = clap::value_parser!(u64).range(1..))]
-    save_step: u64,
-    /// Threads, 0 for all cores
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
-    /// Start anew even where there is a checkpoint
-    #[arg(long)]
-    restart: bool,
-    /// The model's name; the file's name if not given
-    #[arg(long)]
-    name: Option<String>,
-    /// The model's licence
-    #[arg(long, default_value = "unspecified")]
-    licence: String,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct BudgetArgs {
-    /// Steps to train
-    #[arg(long, alias = "totalIter", value_parser = clap::value_parser!(u64).range(1..))]
-    total_iter: Option<u64>,
-    /// Minutes to train, reading the photographs included
-    #[arg(long)]
-    minutes: Option<f64>,
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("expected a whole number from 1".to_owned()),
-        Ok(number) => Ok(number),
-    }
+    #[command(flatten)]
+    training: TrainingArgs,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let graph = parse_graph(&self.graph, self.scale)?;
-        let mut options = self.training.options(graph, self.data, self.output)?;
-        options
-            .info
-            .provenance
-            .insert("command".to_owned(), json!(command_line()));
-        let terminal = Terminal::new(self.report.recorder())?;
-        let grown = run::grow(&options, &terminal);
-        terminal.bar.finish_and_clear();
-        // A history that cannot be written stops the run; its error says more than the stop.
-        terminal
-            .recorder
-            .as_ref()
-            .map_or(Ok(()), |recorder| recorder.finish().map(drop))?;
-        let (model, psnr) = grown?;
-        println!(
-            "{} in {}: {psnr:.3} dB on the photographs held out",
-            model.info().name,
-            options.output.display()
-        );
-        self.report
-            .write(&model, terminal.recorder.as_ref(), options.threads)
-    }
-}
-
-impl TrainingArgs {
-    /// A run of these arguments.
-    pub(super) fn options(self, graph: Graph, data: PathBuf, output: PathBuf) -> Result<Options> {
-        let budget =
-            match (self.budget.total_iter, self.budget.minutes) {
-                (Some(steps), _) => Budget::Iterations(steps),
-                (None, minutes) => {
-                    let minutes = minutes.expect("clap asks for one of the two");
-                    let time = Duration::try_from_secs_f64(minutes * 60.0).ok();
-                    let time = time.filter(|time| !time.is_zero());
-                    Budget::Time(time.with_context(|| {
-                        format!("--minutes: found {minutes}, expected more than 0")
-                    })?)
-                }
-            };
-        let stem = output
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned());
-        let name = self.name.or(stem).context("-o: expected a file's name")?;
-        let threads = match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        Ok(Options {
-            graph,
-            data,
-            budget,
-            seed: self.seed,
-            batch: self.batch_size,
-            crop: self.crop_size,
-            rates: Rates::from_first(self.lr0),
-            threads,
-            save_steps: self.save_step,
-            output,
-            restart: self.restart,
-            info: Info {
-                name,
-                licence: self.licence,
-                ..Info::default()
-            },
-        })
+        train(Start::Graph(graph), self.lr0, self.training)
     }
 }
 
@@ -202,86 +61,4 @@ fn parse_json(content: &str, scale: u32) -> Result<Graph> {
     };
     graph.validate()?;
     Ok(graph)
-}
-
-/// The command as it was typed.
-pub(super) fn command_line() -> String {
-    let arguments = std::env::args().skip(1).map(|argument| {
-        if argument.contains([' ', ';', '\'']) {
-            format!("\"{argument}\"")
-        } else {
-            argument
-        }
-    });
-    ["rclut-trainer".to_owned()]
-        .into_iter()
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// Shows a run on the terminal and stops it at Ctrl-C.
-pub(super) struct Terminal {
-    loading: ProgressBar,
-    pub(super) bar: ProgressBar,
-    shown: Mutex<Option<f64>>,
-    stop: Arc<AtomicBool>,
-    pub(super) recorder: Option<Recorder>,
-}
-
-impl Terminal {
-    pub(super) fn new(recorder: Option<Recorder>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("Ctrl-C")?;
-        let style = ProgressStyle::with_template(
-            "   growing [{bar:30}] {percent:>3} % {msg} {elapsed} ETA {eta}",
-        );
-        let style = style.expect("a valid template").progress_chars("=> ");
-        Ok(Self {
-            loading: progress_bar(0, "reading"),
-            bar: ProgressBar::new(BAR_STEPS as u64).with_style(style),
-            shown: Mutex::new(None),
-            stop,
-            recorder,
-        })
-    }
-}
-
-impl Watcher for Terminal {
-    fn loading(&self, done: usize, total: usize) {
-        self.loading.set_length(total as u64);
-        self.loading.set_position(done as u64);
-        if done == total {
-            self.loading.finish_and_clear();
-            self.bar.reset();
-        }
-    }
-
-    fn stepped(&self, status: &Status) {
-        if let Some(recorder) = &self.recorder {
-            recorder.step(status.steps, status.loss, status.psnr);
-        }
-        self.bar.set_position((status.progress * BAR_STEPS) as u64);
-        let psnr = status
-            .psnr
-            .map_or("-".to_owned(), |psnr| format!("{psnr:.3} dB"));
-        let Status {
-            steps, rate, loss, ..
-        } = status;
-        self.bar.set_message(format!(
-            "step {steps} {rate:.1}/s loss {loss:.2} PSNR {psnr}"
-        ));
-        let mut shown = self.shown.lock().expect("nobody panics with it");
-        if self.bar.is_hidden() && *shown != status.psnr {
-            // No terminal, a log file perhaps: a line for each validation.
-            eprintln!("step {steps}: {rate:.1} steps/s, loss {loss:.2}, PSNR {psnr}");
-            *shown = status.psnr;
-        }
-    }
-
-    fn wants_stop(&self) -> bool {
-        let failed = self.recorder.as_ref().is_some_and(Recorder::has_failed);
-        failed || self.stop.load(Ordering::Relaxed)
-    }
 }

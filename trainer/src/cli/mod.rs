@@ -4,6 +4,7 @@ mod config;
 #[cfg(feature = "torch")]
 mod convert;
 mod export;
+mod finetune;
 mod grow;
 mod import;
 mod inspect;
@@ -14,6 +15,7 @@ mod report;
 mod test;
 #[cfg(feature = "torch")]
 mod train;
+mod training;
 
 use std::{
     env,
@@ -42,6 +44,7 @@ pub struct Cli {
 enum Command {
     Prepare(prepare::Args),
     Grow(grow::Args),
+    Finetune(finetune::Args),
     #[cfg(feature = "torch")]
     Train(train::Args),
     #[cfg(feature = "torch")]
@@ -72,6 +75,7 @@ impl Cli {
         match self.command {
             Command::Prepare(args) => args.run(),
             Command::Grow(args) => args.run(),
+            Command::Finetune(args) => args.run(),
             #[cfg(feature = "torch")]
             Command::Train(args) => args.run(),
             #[cfg(feature = "torch")]

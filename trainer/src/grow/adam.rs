@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     backward::{BranchGradient, Gradient},
     net::{Branch, Net, to_i8},
-    rc::State,
+    rc::Rc,
 };
 
 const BETA_1: f32 = 0.9;
@@ -83,17 +83,16 @@ pub fn step(
         for (number, (branch, gradient)) in stage.iter_mut().zip(gradients).enumerate() {
             let moments = &mut adam[index][number];
             step_table(branch, gradient, &mut moments.table, rate);
+            if let Some(rc) = &mut branch.rc {
+                step_rc(rc, &mut gradient.rc, &mut moments.rc, rates.rc);
+            }
             if let Some(played) = &mut played {
-                follow(
-                    &mut played.branches[index][number],
-                    branch,
-                    &gradient.touched,
-                );
+                let played = &mut played.branches[index][number];
+                follow(played, branch, &gradient.touched);
             }
             for (touches, touched) in moments.touches.iter_mut().zip(&mut gradient.touched) {
                 *touches += u32::from(std::mem::take(touched));
             }
-            step_rc(branch, &mut gradient.rc, &mut moments.rc, rates.rc);
         }
     }
 }
@@ -139,25 +138,16 @@ fn follow(played: &mut Branch, branch: &Branch, touched: &[bool]) {
             *played = to_i8(*entry);
         }
     }
+    played.rc = branch.rc.as_ref().map(Rc::fixed);
 }
 
-fn step_rc(branch: &mut Branch, gradient: &mut [f32], moments: &mut Moments, rate: f32) {
-    if let Some(rc) = &mut branch.rc {
-        let limit = rc.weight_limit();
-        if let State::Learning(weights) = &mut rc.state {
-            update(
-                weights,
-                gradient,
-                &mut moments.first,
-                &mut moments.second,
-                rate,
-            );
-            weights
-                .iter_mut()
-                .for_each(|weight| *weight = weight.clamp(-limit, limit));
-        }
-        gradient.fill(0.0);
-    }
+fn step_rc(rc: &mut Rc, gradients: &mut [f32], moments: &mut Moments, rate: f32) {
+    let (limit, rate) = (rc.weight_limit(), rc.weight_rate(rate));
+    let Moments { first, second } = moments;
+    update(rc.weights_mut(), gradients, first, second, rate);
+    let weights = rc.weights_mut().iter_mut();
+    weights.for_each(|weight| *weight = weight.clamp(-limit, limit));
+    gradients.fill(0.0);
 }
 
 /// One step. The moments start at zero and are not corrected for it: with these two decays the first step of an entry

@@ -117,7 +117,7 @@ fn backward_stage(
             match (&branch.rc, rc_planes) {
                 (Some(rc), Some(rc_planes)) => {
                     let read = &rc_planes[rotation];
-                    if !rc.learns() && passed.is_none() {
+                    if gradient.rc.is_empty() && passed.is_none() {
                         add_gradients(&branch.table, read, &offsets, frame, gradient, None);
                         continue;
                     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     adam::{self, Adam, BranchMoments, Rates},
     backward::{self, Gradient, add_gradient},
-    net::{Branch, Net, to_i8},
+    net::{Branch, Net},
     patches::Patch,
     smooth::smooth,
 };
@@ -65,6 +65,14 @@ impl Learner {
         learner
     }
 
+    /// A learner that starts from a finished network and runs the numbers of the file from the first step on.
+    #[must_use]
+    pub fn tune(net: Net, threads: usize) -> Self {
+        let mut learner = Self::new(net, threads);
+        learner.play_file_numbers();
+        learner
+    }
+
     /// What a checkpoint must hold.
     #[must_use]
     pub fn saved(&self) -> Saved<'_> {
@@ -114,22 +122,7 @@ impl Learner {
     }
 
     fn play_file_numbers(&mut self) {
-        self.net.fix_rc();
-        let mut played = self.net.clone();
-        for branch in played.branches.iter_mut().flatten() {
-            branch
-                .table
-                .entries
-                .iter_mut()
-                .for_each(|entry| *entry = to_i8(*entry));
-        }
-        self.played = Some(played);
-        for gradient in &mut self.gradients {
-            gradient
-                .iter_mut()
-                .flatten()
-                .for_each(|branch| branch.rc.clear());
-        }
+        self.played = Some(self.net.in_file_numbers());
     }
 
     fn smooth(&mut self) {

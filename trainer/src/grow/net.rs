@@ -125,7 +125,7 @@ impl Net {
                     place.rc = Some(rc.module);
                     match rc.state {
                         State::Fixed(fixed) => fixed.to_tables(),
-                        State::Learning(_) => unreachable!("a fixed module does not learn"),
+                        _ => unreachable!("a fixed module does not learn"),
                     }
                 });
                 let place = place.clone();
@@ -199,11 +199,35 @@ impl Net {
         }
     }
 
-    /// Puts every RC module in the fixed point of the file, where it stays.
-    pub fn fix_rc(&mut self) {
-        for branch in self.branches.iter_mut().flatten() {
+    /// The network with RC modules whose weights learn: straight lines stay straight, unless they are to bend.
+    #[must_use]
+    pub fn learning(&self, bend: bool) -> Self {
+        let mut net = self.clone();
+        for rc in net
+            .branches
+            .iter_mut()
+            .flatten()
+            .filter_map(|branch| branch.rc.as_mut())
+        {
+            *rc = if bend {
+                rc.learning_curves()
+            } else {
+                rc.learning()
+            };
+        }
+        net
+    }
+
+    /// The network in the numbers of the file: entries rounded to 8 bits, RC modules in fixed point.
+    #[must_use]
+    pub fn in_file_numbers(&self) -> Self {
+        let mut net = self.clone();
+        for branch in net.branches.iter_mut().flatten() {
+            let entries = branch.table.entries.iter_mut();
+            entries.for_each(|entry| *entry = to_i8(*entry));
             branch.rc = branch.rc.as_ref().map(Rc::fixed);
         }
+        net
     }
 }
 

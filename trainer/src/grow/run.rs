@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -21,10 +22,34 @@ use super::{
     validate::{self, Case},
 };
 
-/// What to grow, from what, for how long.
+/// What a run starts from.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A graph, whose tables grow from coarse grids that know nothing.
+    Graph(Graph),
+    /// A finished model, whose entries and RC modules are tuned in the numbers of its file.
+    Model {
+        model: Arc<Model>,
+        /// Whether RC modules that are straight lines may become curves, which take longer to play.
+        bend: bool,
+    },
+}
+
+impl Start {
+    /// The graph of the model to write.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        match self {
+            Self::Graph(graph) => graph,
+            Self::Model { model, .. } => model.graph(),
+        }
+    }
+}
+
+/// What to train, on what, for how long.
 #[derive(Clone, Debug)]
 pub struct Options {
-    pub graph: Graph,
+    pub start: Start,
     /// Folder of photographs.
     pub data: PathBuf,
     pub budget: Budget,
@@ -71,18 +96,28 @@ pub trait Watcher: Sync {
     }
 }
 
+/// What a run ends with.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub model: Model,
+    /// Its PSNR on the photographs held out, in dB.
+    pub psnr: f64,
+    /// That of the model to tune, which [`Outcome::psnr`] is never below.
+    pub given: Option<f64>,
+}
+
 /// Where the checkpoint of a run lies.
 #[must_use]
 pub fn checkpoint_path(output: &Path) -> PathBuf {
     with_suffix(output, ".checkpoint")
 }
 
-/// Grows a model, or goes on from the checkpoint of the same run, and writes it. Returns it with its validation PSNR.
+/// Grows or tunes a model, or goes on from the checkpoint of the same run, and writes the best that was validated.
 ///
 /// # Errors
 /// If the photographs cannot be read, the loss is not a number, a file cannot be written or the watcher stops the run.
 /// The last checkpoint stays.
-pub fn grow(options: &Options, watcher: &dyn Watcher) -> Result<(Model, f64)> {
+pub fn train(options: &Options, watcher: &dyn Watcher) -> Result<Outcome> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build();
@@ -97,6 +132,8 @@ struct Run<'a> {
     begin: Instant,
     data: Data,
     learner: Learner,
+    /// PSNR of the model to tune.
+    given: Option<f64>,
     best: Option<Best>,
     status: Status,
 }
@@ -117,7 +154,7 @@ impl Data {
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             watcher.loading(done, total);
         };
-        let scale = options.graph.scale as usize;
+        let scale = options.start.graph().scale as usize;
         let load = |files| photos::load(files, scale, options.crop, loaded);
         let training = load(&split.training)?;
         let validation = load(&split.validation).context("photographs held out")?;
@@ -137,12 +174,29 @@ impl<'a> Run<'a> {
     fn start(options: &'a Options, watcher: &'a dyn Watcher) -> Result<Self> {
         let begin = Instant::now();
         let data = Data::load(options, watcher)?;
+        let (learner, best) = match &options.start {
+            Start::Graph(graph) => {
+                let net = Net::identity(graph.clone(), options.seed);
+                (Learner::new(net, options.threads), None)
+            }
+            Start::Model { model, bend } => {
+                let net = Net::from_model(model);
+                // What is given is the best until something better is found.
+                let best = Best {
+                    psnr: validate::psnr(&net, &data.validation),
+                    steps: 0,
+                    model: model.to_bytes(),
+                };
+                (
+                    Learner::tune(net.learning(*bend), options.threads),
+                    Some(best),
+                )
+            }
+        };
         let mut run = Self {
-            learner: Learner::new(
-                Net::identity(options.graph.clone(), options.seed),
-                options.threads,
-            ),
-            best: None,
+            learner,
+            given: best.as_ref().map(|best| best.psnr),
+            best,
             status: Status::default(),
             options,
             watcher,
@@ -150,29 +204,30 @@ impl<'a> Run<'a> {
             data,
         };
         let path = checkpoint_path(&options.output);
-        if options.restart {
-            return Ok(run);
-        }
-        if let Some(checkpoint) = Checkpoint::find(&path, &run.request())? {
+        let checkpoint = match options.restart {
+            true => None,
+            false => Checkpoint::find(&path, &run.request())?,
+        };
+        if let Some(checkpoint) = checkpoint {
             run.status.steps = checkpoint.steps;
             run.begin = run
                 .begin
                 .checked_sub(checkpoint.elapsed)
                 .unwrap_or(run.begin);
             run.best = checkpoint.best;
-            run.status.psnr = run.best.as_ref().map(|best| best.psnr);
-            run.learner =
-                Learner::resume(options.graph.clone(), checkpoint.learner, options.threads);
+            let graph = options.start.graph().clone();
+            run.learner = Learner::resume(graph, checkpoint.learner, options.threads);
         }
+        run.status.psnr = run.best.as_ref().map(|best| best.psnr);
         Ok(run)
     }
 
-    fn finish(mut self) -> Result<(Model, f64)> {
+    fn finish(mut self) -> Result<Outcome> {
         let Options { batch, crop, .. } = *self.options;
         let training = std::mem::take(&mut self.data.training);
         let sampler = Sampler::new(
             &training,
-            self.options.graph.scale as usize,
+            self.options.start.graph().scale as usize,
             crop,
             self.options.seed,
         );
@@ -263,7 +318,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the best model and removes the checkpoint.
-    fn write(mut self) -> Result<(Model, f64)> {
+    fn write(mut self) -> Result<Outcome> {
         self.validate();
         let best = self
             .best
@@ -281,13 +336,17 @@ impl<'a> Run<'a> {
             std::fs::remove_file(&checkpoint)
                 .with_context(|| format!("checkpoint {}", checkpoint.display()))?;
         }
-        Ok((model, best.psnr))
+        Ok(Outcome {
+            model,
+            psnr: best.psnr,
+            given: self.given,
+        })
     }
 
     /// What makes this run different from another.
     fn request(&self) -> String {
         let Options {
-            graph,
+            start,
             budget,
             seed,
             batch,
@@ -300,17 +359,24 @@ impl<'a> Run<'a> {
             training,
             validation,
         } = &self.data.split;
-        let notation = graph.notation();
+        let start = match start {
+            Start::Graph(graph) => {
+                format!("{} x{} {:?}", graph.notation(), graph.scale, graph.border)
+            }
+            Start::Model { model, bend } => format!(
+                "model {} with checksum {:08x}, bend {bend}",
+                model.info().name,
+                crc32fast::hash(&model.to_bytes())
+            ),
+        };
         let names: Vec<_> = training
             .iter()
             .chain(validation)
             .map(|path| path.file_name())
             .collect();
         format!(
-            "{notation} x{} {:?}, {budget:?}, seed {seed}, {batch} patches of {crop}, {rates:?}, {threads} threads, \
+            "{start}, {budget:?}, seed {seed}, {batch} patches of {crop}, {rates:?}, {threads} threads, \
              {} images with checksum {:08x}",
-            graph.scale,
-            graph.border,
             names.len(),
             crc32fast::hash(format!("{names:?}").as_bytes())
         )
@@ -318,9 +384,13 @@ impl<'a> Run<'a> {
 
     /// What the model says of how it was made.
     fn provenance(&self, best: &Best) -> serde_json::Map<String, serde_json::Value> {
+        let (method, tuned) = match &self.options.start {
+            Start::Graph(_) => ("grow", None),
+            Start::Model { model, .. } => ("finetune", Some(model.info())),
+        };
         let entries = json!({
-            "method": "grow",
-            "graph": self.options.graph.notation(),
+            "method": method,
+            "graph": self.options.start.graph().notation(),
             "training_images": self.data.split.training.len(),
             "validation_images": self.data.split.validation.len(),
             "steps": self.status.steps,
@@ -333,6 +403,15 @@ impl<'a> Run<'a> {
         });
         let mut provenance = self.options.info.provenance.clone();
         provenance.extend(entries.as_object().expect("an object").clone());
+        if let Some(Info {
+            name,
+            licence,
+            provenance: before,
+        }) = tuned
+        {
+            let tuned = json!({ "name": name, "licence": licence, "provenance": before });
+            provenance.insert("tuned_from".to_owned(), tuned);
+        }
         provenance
     }
 }

@@ -1,13 +1,19 @@
-//! RC modules while a table grows: straight lines whose weights learn, then the fixed-point tables of the file
-//! (ARITHMETIC section 4).
+//! RC modules while a table grows (ARITHMETIC section 4): their sums and squash in real numbers or in those of the file,
+//! and the gradients.
+//!
+//! - `fixed`: the fixed-point numbers of the file.
+
+mod fixed;
 
 use std::borrow::Cow;
 
-use gstrclut::engine::model::{Border, Offset, RcModule, RcTables, THRESHOLDS, rotate_offset};
+use gstrclut::engine::model::{Border, Offset, RcModule, RcTables, rotate_offset};
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use super::plane::Padded;
+pub use fixed::{Fixed, thresholds};
+use fixed::{every_level, sum_scale};
 
 /// Middle of the 8-bit range, around which the learning weights are centred.
 const MIDDLE: f32 = 127.5;
@@ -23,23 +29,15 @@ pub struct Rc {
     pub state: State,
 }
 
-/// Whether a module still learns.
+/// Which numbers a module has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum State {
     /// `N*N` weights `w` and, last, a bias `b`; the argument of the tanh is `sum of w (v - 127.5) / 255 + b`.
-    Learning(Vec<f32>),
+    Lines(Vec<f32>),
+    /// The entries of the file, not rounded: 256 or 17 contributions for each position.
+    Curves(Vec<f32>),
     /// The numbers of the file.
     Fixed(Fixed),
-}
-
-/// A module in the fixed point of the file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Fixed {
-    contributions: Vec<i16>,
-    thresholds: Vec<i32>,
-    sum: Sum,
-    /// What one unit of the sum adds to the tanh's argument.
-    unit: f32,
 }
 
 /// How the contributions of a window are summed.
@@ -64,7 +62,7 @@ impl Rc {
         weights.push(0.0);
         Self {
             module,
-            state: State::Learning(weights),
+            state: State::Lines(weights),
         }
     }
 
@@ -89,18 +87,13 @@ impl Rc {
     pub fn plane(&self, source: &Padded, rotation: usize, margin: usize, border: Border) -> Padded {
         let (width, height) = source.size();
         let mut out = Padded::zeros(width, height, margin);
-        squash_sums(
-            &self.state,
-            &self.sum(),
-            source,
-            &window(self.module, rotation),
-            &mut out,
-        );
+        squash_sums(self, source, &window(self.module, rotation), &mut out);
         out.fill_margin(border);
         out
     }
 
-    /// Passes the gradient of a plane R back: to the weights (if they learn) and to the source plane (if asked for).
+    /// Passes the gradient of a plane R back: to the weights, unless there is no room for their gradients, and to the
+    /// source plane, if asked for.
     pub fn backward(
         &self,
         source: &Padded,
@@ -110,65 +103,79 @@ impl Rc {
         weight_gradients: &mut [f32],
         source_gradient: Option<&mut Padded>,
     ) {
-        let unit = match &self.state {
-            State::Learning(_) => LEARNING_UNIT,
-            State::Fixed(fixed) => fixed.unit,
-        };
+        let (unit, sum) = (self.unit(), self.sum());
         unsquash(unit, plane, gradient);
         let window = window(self.module, rotation);
-        if self.learns() {
-            add_weight_gradients(source, gradient, &window, weight_gradients);
+        if !weight_gradients.is_empty() {
+            match &*sum {
+                Sum::Lines { .. } => {
+                    let scale = LEARNING_UNIT / unit;
+                    add_line_gradients(source, gradient, &window, scale, weight_gradients);
+                }
+                Sum::Curves(_) => add_curve_gradients(source, gradient, &window, weight_gradients),
+            }
         }
         if let Some(source_gradient) = source_gradient {
-            add_source_gradients(&self.sum(), source, gradient, &window, source_gradient);
+            add_source_gradients(&sum, source, gradient, &window, source_gradient);
         }
     }
 
-    /// Whether the module still learns.
+    /// The module with weights that learn: entries if they are curved, lines if they are straight, so that they stay it.
     #[must_use]
-    pub fn learns(&self) -> bool {
-        matches!(self.state, State::Learning(_))
+    pub fn learning(&self) -> Self {
+        let state = match &self.state {
+            State::Fixed(fixed) => fixed.learning(self.module),
+            learning => learning.clone(),
+        };
+        Self { state, ..*self }
     }
 
-    /// The weights that learn, the bias last; none once they are fixed.
+    /// The module with entries that learn, each for itself, even those that make a straight line by now.
+    #[must_use]
+    pub fn learning_curves(&self) -> Self {
+        match &self.state {
+            State::Fixed(fixed) => Self {
+                state: State::Curves(fixed.entries()),
+                ..*self
+            },
+            learning => Self {
+                state: learning.clone(),
+                ..*self
+            },
+        }
+    }
+
+    /// The weights that learn; none if they are fixed.
     #[must_use]
     pub fn weights(&self) -> &[f32] {
         match &self.state {
-            State::Learning(weights) => weights,
+            State::Lines(weights) | State::Curves(weights) => weights,
             State::Fixed(_) => &[],
         }
     }
 
-    /// The module in the fixed point of the file. Contributions are integer lines, `slope * v + constant` with slopes
-    /// that fit 8 bits, so that the engine can run them as a convolution. The fraction bits are as many as allow that.
+    /// As [`Rc::weights`], to change.
+    pub fn weights_mut(&mut self) -> &mut [f32] {
+        match &mut self.state {
+            State::Lines(weights) | State::Curves(weights) => weights,
+            State::Fixed(_) => &mut [],
+        }
+    }
+
+    /// The module in the fixed point of the file.
     #[must_use]
     pub fn fixed(&self) -> Self {
-        let State::Learning(weights) = &self.state else {
-            return self.clone();
-        };
-        let fits = |bits: &u32| integer_lines(weights, self.module.size, *bits).is_some();
-        let bits = (0..=15).rev().find(fits).unwrap_or(0);
-        let lines = integer_lines(weights, self.module.size, bits)
-            .expect("weights are clamped to what no fraction bits hold");
-        let entries = |(slope, constant): &(i32, i32)| {
-            let (slope, constant) = (*slope, *constant);
-            (0..256).map(move |v| (slope * v + constant) as i16)
-        };
-        let module = RcModule {
-            entries: 256,
-            fraction_bits: bits,
-            ..self.module
-        };
-        let tables = RcTables {
-            contributions: lines.iter().flat_map(entries).collect(),
-            thresholds: thresholds(module),
-        };
-        Self::from_tables(module, tables)
+        match &self.state {
+            State::Lines(weights) => fixed::from_lines(self.module, weights)
+                .expect("weights are clamped to what no fraction bits hold"),
+            State::Curves(entries) => fixed::from_curves(self.module, entries),
+            State::Fixed(_) => self.clone(),
+        }
     }
 
     fn sum(&self) -> Cow<'_, Sum> {
         match &self.state {
-            State::Learning(weights) => {
+            State::Lines(weights) => {
                 let (bias, slopes) = weights.split_last().expect("a module has a bias");
                 let constant = 255.0 * bias - MIDDLE * slopes.iter().sum::<f32>();
                 Cow::Owned(Sum::Lines {
@@ -176,14 +183,43 @@ impl Rc {
                     constant,
                 })
             }
-            State::Fixed(fixed) => Cow::Borrowed(&fixed.sum),
+            State::Curves(entries) => {
+                let positions = entries.chunks_exact(self.module.entries as usize);
+                Cow::Owned(Sum::Curves(positions.flat_map(every_level).collect()))
+            }
+            State::Fixed(fixed) => Cow::Borrowed(fixed.sum()),
         }
+    }
+
+    /// What a unit of the sum adds to the tanh's argument.
+    fn unit(&self) -> f32 {
+        match &self.state {
+            State::Lines(_) => LEARNING_UNIT,
+            State::Curves(_) | State::Fixed(_) => (1.0 / sum_scale(self.module)) as f32,
+        }
+    }
+
+    /// A step of the weights that moves the sum as far as a step of `rate` moves a line's weight at the middle.
+    #[must_use]
+    pub fn weight_rate(&self, rate: f32) -> f32 {
+        match &self.state {
+            State::Curves(_) => rate * 0.5 * self.entry_scale(),
+            _ => rate,
+        }
+    }
+
+    /// What an entry of the file is worth: so many of them move the tanh's argument by 1.
+    fn entry_scale(&self) -> f32 {
+        (self.module.size * self.module.size << self.module.fraction_bits) as f32
     }
 
     /// Largest weight that [`Rc::fixed`] can hold.
     #[must_use]
     pub fn weight_limit(&self) -> f32 {
-        127.0 * 255.0 / (self.module.size * self.module.size) as f32
+        match &self.state {
+            State::Curves(_) => f32::from(i16::MAX),
+            _ => 127.0 * 255.0 / (self.module.size * self.module.size) as f32,
+        }
     }
 }
 
@@ -199,18 +235,19 @@ fn window(module: RcModule, rotation: usize) -> Vec<Offset> {
 
 /// The plane R of the sums over a window.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-fn squash_sums(state: &State, sum: &Sum, source: &Padded, window: &[Offset], out: &mut Padded) {
+fn squash_sums(rc: &Rc, source: &Padded, window: &[Offset], out: &mut Padded) {
     let (_, height) = source.size();
+    let (sum, unit) = (rc.sum(), rc.unit());
     for y in 0..height {
         let row = out.row_mut(y, (0, 0));
         sum.row(source, y, window, row);
-        match state {
-            State::Learning(_) => {
+        match &rc.state {
+            State::Lines(_) | State::Curves(_) => {
                 for value in row {
-                    *value = squash(*value * LEARNING_UNIT).round_ties_even() + 127.0;
+                    *value = squash(*value * unit).round_ties_even() + 127.0;
                 }
             }
-            State::Fixed(fixed) => fixed.squash(row),
+            State::Fixed(fixed) => fixed.squash(row, unit),
         }
     }
 }
@@ -286,10 +323,11 @@ fn add_source_gradients(
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-fn add_weight_gradients(
+fn add_line_gradients(
     source: &Padded,
     sums: &Padded,
     window: &[Offset],
+    scale: f32,
     weight_gradients: &mut [f32],
 ) {
     let (_, height) = source.size();
@@ -300,13 +338,39 @@ fn add_weight_gradients(
         .split_last_mut()
         .expect("a module has a bias");
     // The sum is 255 times the tanh's argument, and so are its derivatives.
-    *bias += 255.0 * total;
+    *bias += 255.0 * scale * total;
     for (slope, offset) in slopes.iter_mut().zip(window) {
         let mut products = 0.0;
         for y in 0..height {
             products += dot(sums.row(y, (0, 0)), source.row(y, *offset));
         }
-        *slope += products - MIDDLE * total;
+        *slope += scale * (products - MIDDLE * total);
+    }
+}
+
+/// Adds to the gradients of the entries what the gradient of the sums gives them: a level reads one of 256 entries, or two
+/// of 17, as [`every_level`] does.
+fn add_curve_gradients(
+    source: &Padded,
+    sums: &Padded,
+    window: &[Offset],
+    entry_gradients: &mut [f32],
+) {
+    let (_, height) = source.size();
+    let entries = entry_gradients.len() / window.len();
+    for (out, offset) in entry_gradients.chunks_exact_mut(entries).zip(window) {
+        for y in 0..height {
+            for (gradient, level) in sums.row(y, (0, 0)).iter().zip(source.row(y, *offset)) {
+                let level = *level as usize;
+                if entries == 256 {
+                    out[level] += gradient;
+                } else {
+                    let above = (level & 15) as f32;
+                    out[level >> 4] += (16.0 - above) * gradient;
+                    out[(level >> 4) + 1] += above * gradient;
+                }
+            }
+        }
     }
 }
 
@@ -336,128 +400,6 @@ fn squash(x: f32) -> f32 {
     (127.0 * above / below).clamp(-127.0, 127.0)
 }
 
-impl Fixed {
-    fn new(module: RcModule, tables: RcTables) -> Self {
-        let entries = module.entries as usize;
-        let positions: Vec<Vec<f32>> = tables
-            .contributions
-            .chunks_exact(entries)
-            .map(every_level)
-            .collect();
-        let straight = |table: &Vec<f32>| {
-            table
-                .windows(2)
-                .all(|pair| pair[1] - pair[0] == table[1] - table[0])
-        };
-        let sum = if positions.iter().all(straight) {
-            Sum::Lines {
-                slopes: positions.iter().map(|table| table[1] - table[0]).collect(),
-                constant: positions.iter().map(|table| table[0]).sum(),
-            }
-        } else {
-            Sum::Curves(positions.concat())
-        };
-        let RcTables {
-            contributions,
-            thresholds,
-        } = tables;
-        Self {
-            contributions,
-            thresholds,
-            sum,
-            unit: (1.0 / sum_scale(module)) as f32,
-        }
-    }
-
-    /// The numbers, as the file holds them.
-    #[must_use]
-    pub fn to_tables(&self) -> RcTables {
-        RcTables {
-            contributions: self.contributions.clone(),
-            thresholds: self.thresholds.clone(),
-        }
-    }
-
-    /// Sums to R, exactly: the smooth squash guesses, the thresholds decide.
-    #[inline(always)]
-    fn squash(&self, row: &mut [f32]) {
-        let thresholds = &self.thresholds;
-        for value in row {
-            let sum = *value as i32;
-            let guess = squash(*value * self.unit).round_ties_even() + 127.0;
-            let mut reached = (guess as usize).min(THRESHOLDS);
-            while reached < THRESHOLDS && sum >= thresholds[reached] {
-                reached += 1;
-            }
-            while reached > 0 && sum < thresholds[reached - 1] {
-                reached -= 1;
-            }
-            *value = reached as f32;
-        }
-    }
-}
-
-/// The contribution of each of the 256 levels, from 256 or 17 entries (ARITHMETIC section 4).
-fn every_level(table: &[i16]) -> Vec<f32> {
-    let entry = |index: usize| f32::from(table[index]);
-    let level = |v: usize| match table.len() {
-        256 => entry(v),
-        _ => entry(v >> 4) * (16 - (v & 15)) as f32 + entry((v >> 4) + 1) * (v & 15) as f32,
-    };
-    (0..256).map(level).collect()
-}
-
-/// The sum at which the argument of the tanh is 1: `N*N*2^F`, 16 times that with 17 entries.
-fn sum_scale(module: RcModule) -> f64 {
-    let interpolated = if module.entries == 17 { 4 } else { 0 };
-    f64::from(module.size * module.size) * f64::from(1u32 << (module.fraction_bits + interpolated))
-}
-
-/// For each `k`, the smallest sum that the squash takes to `k + 1` or above (ARITHMETIC section 4).
-#[must_use]
-pub fn thresholds(module: RcModule) -> Vec<i32> {
-    let scale = sum_scale(module);
-    let reached = |sum: i32| (127.0 * (f64::from(sum) / scale).tanh()).round_ties_even() as i32;
-    let threshold = |k: i32| {
-        let wanted = k - 126;
-        let mut sum = (scale * ((f64::from(wanted) - 0.5) / 127.0).atanh()).round() as i32;
-        while reached(sum) >= wanted {
-            sum -= 1;
-        }
-        while reached(sum) < wanted {
-            sum += 1;
-        }
-        sum
-    };
-    (0..THRESHOLDS as i32).map(threshold).collect()
-}
-
-/// Slope and constant of each position with `bits` fraction bits, if 8 and 16 bits hold them.
-fn integer_lines(weights: &[f32], size: u32, bits: u32) -> Option<Vec<(i32, i32)>> {
-    let (bias, weights) = weights.split_last().expect("a module has a bias");
-    let scale = f64::from(size * size) * f64::from(1u32 << bits);
-    let slopes = weights
-        .iter()
-        .map(|w| (f64::from(*w) * scale / 255.0).round() as i32);
-    // Each line is centred on 0; what is left of the constant is spread evenly.
-    let mut lines: Vec<(i32, i32)> = slopes.map(|slope| (slope, -(slope * 255) / 2)).collect();
-    let middles: f64 = lines
-        .iter()
-        .map(|(slope, _)| f64::from(*slope) * f64::from(MIDDLE))
-        .sum();
-    let constants: i32 = lines.iter().map(|(_, constant)| constant).sum();
-    let rest = (f64::from(*bias) * scale - middles).round() as i32 - constants;
-    let count = lines.len() as i32;
-    for (index, (_, constant)) in lines.iter_mut().enumerate() {
-        *constant += rest.div_euclid(count) + i32::from((index as i32) < rest.rem_euclid(count));
-    }
-    let fits = |(slope, constant): &(i32, i32)| {
-        let ends = [*constant, slope * 255 + constant];
-        slope.abs() <= 127 && ends.iter().all(|end| i16::try_from(*end).is_ok())
-    };
-    lines.iter().all(fits).then_some(lines)
-}
-
 #[cfg(test)]
 mod tests {
     use rand::{RngExt, SeedableRng};
@@ -475,7 +417,7 @@ mod tests {
 
     fn random_module(random: &mut ChaCha8Rng) -> Rc {
         let mut rc = Rc::pass_through(MODULE, || random.random_range(-0.4..0.4));
-        if let State::Learning(weights) = &mut rc.state {
+        if let State::Lines(weights) = &mut rc.state {
             weights[9] = 0.2;
         }
         rc
@@ -489,29 +431,11 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_are_where_the_formula_steps() {
-        let module = RcModule {
-            size: 5,
-            fraction_bits: 9,
-            ..MODULE
-        };
-        let thresholds = thresholds(module);
-        let formula = |sum: i32| {
-            let argument = f64::from(sum) / (25.0 * 512.0);
-            (127.0 * argument.tanh()).round_ties_even() as i32 + 127
-        };
-        for sum in -60_000..60_000 {
-            let reached = thresholds.partition_point(|threshold| sum >= *threshold);
-            assert_eq!(reached as i32, formula(sum), "sum {sum}");
-        }
-    }
-
-    #[test]
     fn fixed_point_is_within_two_levels_and_straight() {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let (rc, source) = (random_module(&mut random), random_plane(&mut random));
         let fixed = rc.fixed();
-        assert!(!fixed.learns() && fixed.module.fraction_bits > 8);
+        assert!(fixed.weights().is_empty() && fixed.module.fraction_bits > 8);
         for rotation in 0..4 {
             let learning = rc.plane(&source, rotation, 0, Border::Edge).samples();
             let fixed = fixed.plane(&source, rotation, 0, Border::Edge).samples();
@@ -540,7 +464,7 @@ mod tests {
         for (index, found) in found.iter().enumerate() {
             let moved = |by: f32| {
                 let mut rc = rc.clone();
-                if let State::Learning(weights) = &mut rc.state {
+                if let State::Lines(weights) = &mut rc.state {
                     weights[index] += by;
                 }
                 total(&rc)

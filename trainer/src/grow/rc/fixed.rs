@@ -1,0 +1,234 @@
+//! RC modules in the fixed point of the file, and how weights that learn become it (ARITHMETIC section 4).
+
+use gstrclut::engine::model::{RcModule, RcTables, THRESHOLDS};
+use serde::{Deserialize, Serialize};
+
+use super::{MIDDLE, Rc, State, Sum, squash};
+
+/// Most fraction bits that the format allows.
+const MOST_FRACTION_BITS: u32 = 15;
+
+/// The numbers of a file, and the sums that they make.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fixed {
+    contributions: Vec<i16>,
+    thresholds: Vec<i32>,
+    sum: Sum,
+}
+
+impl Fixed {
+    /// The numbers of a file; those of straight lines are summed as such.
+    pub(super) fn new(module: RcModule, tables: RcTables) -> Self {
+        let entries = module.entries as usize;
+        let contributions = tables.contributions.iter();
+        let contributions: Vec<f32> = contributions.map(|entry| f32::from(*entry)).collect();
+        let positions: Vec<Vec<f32>> = contributions
+            .chunks_exact(entries)
+            .map(every_level)
+            .collect();
+        let straight = |table: &Vec<f32>| {
+            table
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] == table[1] - table[0])
+        };
+        let sum = if positions.iter().all(straight) {
+            Sum::Lines {
+                slopes: positions.iter().map(|table| table[1] - table[0]).collect(),
+                constant: positions.iter().map(|table| table[0]).sum(),
+            }
+        } else {
+            Sum::Curves(positions.concat())
+        };
+        Self {
+            contributions: tables.contributions,
+            thresholds: tables.thresholds,
+            sum,
+        }
+    }
+
+    pub(super) fn sum(&self) -> &Sum {
+        &self.sum
+    }
+
+    /// The numbers, as the file holds them.
+    #[must_use]
+    pub fn to_tables(&self) -> RcTables {
+        RcTables {
+            contributions: self.contributions.clone(),
+            thresholds: self.thresholds.clone(),
+        }
+    }
+
+    /// Weights that learn, from which the same R comes; the numbers themselves if there are none, because the thresholds
+    /// are not those of a tanh.
+    pub(super) fn learning(&self, module: RcModule) -> State {
+        if self.thresholds != thresholds(module) {
+            return State::Fixed(self.clone());
+        }
+        if let Sum::Lines { slopes, constant } = &self.sum {
+            let scale = sum_scale(module);
+            let weight = |slope: &f32| (f64::from(*slope) * 255.0 / scale) as f32;
+            let middles = f64::from(MIDDLE * slopes.iter().sum::<f32>());
+            let bias = ((f64::from(*constant) + middles) / scale) as f32;
+            let weights: Vec<f32> = slopes.iter().map(weight).chain([bias]).collect();
+            // With as many fraction bits the integers are the same or twice, four times, ... as large.
+            let holds =
+                from_lines(module, &weights).is_some_and(|rc| sum_scale(rc.module) >= scale);
+            if holds {
+                return State::Lines(weights);
+            }
+        }
+        State::Curves(self.entries())
+    }
+
+    /// The contributions, as entries that learn.
+    pub(super) fn entries(&self) -> Vec<f32> {
+        let entries = self.contributions.iter();
+        entries.map(|entry| f32::from(*entry)).collect()
+    }
+
+    /// Sums to R, exactly: the smooth squash guesses, the thresholds decide. `unit` is what a unit of the sum adds to the
+    /// tanh's argument.
+    #[inline(always)]
+    pub(super) fn squash(&self, row: &mut [f32], unit: f32) {
+        let thresholds = &self.thresholds;
+        for value in row {
+            let sum = *value as i32;
+            let guess = squash(*value * unit).round_ties_even() + 127.0;
+            let mut reached = (guess as usize).min(THRESHOLDS);
+            while reached < THRESHOLDS && sum >= thresholds[reached] {
+                reached += 1;
+            }
+            while reached > 0 && sum < thresholds[reached - 1] {
+                reached -= 1;
+            }
+            *value = reached as f32;
+        }
+    }
+}
+
+/// A module of straight lines, `slope * v + constant` with integer slopes that fit 8 bits, so that the engine can run them
+/// as a convolution. The fraction bits are as many as allow that; none do if a weight is beyond [`Rc::weight_limit`].
+pub(super) fn from_lines(module: RcModule, weights: &[f32]) -> Option<Rc> {
+    let mut bits = (0..=MOST_FRACTION_BITS).rev();
+    let (bits, lines) =
+        bits.find_map(|bits| Some((bits, integer_lines(weights, module.size, bits)?)))?;
+    let entries = |(slope, constant): &(i32, i32)| {
+        let (slope, constant) = (*slope, *constant);
+        (0..256).map(move |v| (slope * v + constant) as i16)
+    };
+    let module = RcModule {
+        entries: 256,
+        fraction_bits: bits,
+        ..module
+    };
+    let tables = RcTables {
+        contributions: lines.iter().flat_map(entries).collect(),
+        thresholds: thresholds(module),
+    };
+    Some(Rc::from_tables(module, tables))
+}
+
+/// A module of curves, straight ones too, with the fraction bits that it has.
+pub(super) fn from_curves(module: RcModule, entries: &[f32]) -> Rc {
+    let round = |entry: &f32| entry.round_ties_even() as i16;
+    let contributions: Vec<i16> = entries.iter().map(round).collect();
+    let rounded: Vec<f32> = contributions
+        .iter()
+        .map(|entry| f32::from(*entry))
+        .collect();
+    let positions = rounded.chunks_exact(module.entries as usize);
+    let fixed = Fixed {
+        sum: Sum::Curves(positions.flat_map(every_level).collect()),
+        contributions,
+        thresholds: thresholds(module),
+    };
+    Rc {
+        module,
+        state: State::Fixed(fixed),
+    }
+}
+
+/// The contribution of each of the 256 levels, from 256 or 17 entries (ARITHMETIC section 4).
+pub(super) fn every_level(table: &[f32]) -> Vec<f32> {
+    let level = |v: usize| match table.len() {
+        256 => table[v],
+        _ => table[v >> 4] * (16 - (v & 15)) as f32 + table[(v >> 4) + 1] * (v & 15) as f32,
+    };
+    (0..256).map(level).collect()
+}
+
+/// The sum at which the argument of the tanh is 1: `N*N*2^F`, 16 times that with 17 entries.
+pub(super) fn sum_scale(module: RcModule) -> f64 {
+    let interpolated = if module.entries == 17 { 4 } else { 0 };
+    f64::from(module.size * module.size) * f64::from(1u32 << (module.fraction_bits + interpolated))
+}
+
+/// For each `k`, the smallest sum that the squash takes to `k + 1` or above (ARITHMETIC section 4).
+#[must_use]
+pub fn thresholds(module: RcModule) -> Vec<i32> {
+    let scale = sum_scale(module);
+    let reached = |sum: i32| (127.0 * (f64::from(sum) / scale).tanh()).round_ties_even() as i32;
+    let threshold = |k: i32| {
+        let wanted = k - 126;
+        let mut sum = (scale * ((f64::from(wanted) - 0.5) / 127.0).atanh()).round() as i32;
+        while reached(sum) >= wanted {
+            sum -= 1;
+        }
+        while reached(sum) < wanted {
+            sum += 1;
+        }
+        sum
+    };
+    (0..THRESHOLDS as i32).map(threshold).collect()
+}
+
+/// Slope and constant of each position with `bits` fraction bits, if 8 and 16 bits hold them.
+fn integer_lines(weights: &[f32], size: u32, bits: u32) -> Option<Vec<(i32, i32)>> {
+    let (bias, weights) = weights.split_last().expect("a module has a bias");
+    let scale = f64::from(size * size) * f64::from(1u32 << bits);
+    let slopes = weights
+        .iter()
+        .map(|w| (f64::from(*w) * scale / 255.0).round() as i32);
+    // Each line is centred on 0; what is left of the constant is spread evenly.
+    let mut lines: Vec<(i32, i32)> = slopes.map(|slope| (slope, -(slope * 255) / 2)).collect();
+    let middles: f64 = lines
+        .iter()
+        .map(|(slope, _)| f64::from(*slope) * f64::from(MIDDLE))
+        .sum();
+    let constants: i32 = lines.iter().map(|(_, constant)| constant).sum();
+    let rest = (f64::from(*bias) * scale - middles).round() as i32 - constants;
+    let count = lines.len() as i32;
+    for (index, (_, constant)) in lines.iter_mut().enumerate() {
+        *constant += rest.div_euclid(count) + i32::from((index as i32) < rest.rem_euclid(count));
+    }
+    let fits = |(slope, constant): &(i32, i32)| {
+        let ends = [*constant, slope * 255 + constant];
+        slope.abs() <= 127 && ends.iter().all(|end| i16::try_from(*end).is_ok())
+    };
+    lines.iter().all(fits).then_some(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_are_where_the_formula_steps() {
+        let module = RcModule {
+            size: 5,
+            origin: 0,
+            entries: 256,
+            fraction_bits: 9,
+        };
+        let thresholds = thresholds(module);
+        let formula = |sum: i32| {
+            let argument = f64::from(sum) / (25.0 * 512.0);
+            (127.0 * argument.tanh()).round_ties_even() as i32 + 127
+        };
+        for sum in -60_000..60_000 {
+            let reached = thresholds.partition_point(|threshold| sum >= *threshold);
+            assert_eq!(reached as i32, formula(sum), "sum {sum}");
+        }
+    }
+}
