@@ -210,7 +210,7 @@ impl Rc {
 
     /// What an entry of the file is worth: so many of them move the tanh's argument by 1.
     fn entry_scale(&self) -> f32 {
-        (self.module.size * self.module.size << self.module.fraction_bits) as f32
+        ((self.module.size * self.module.size) << self.module.fraction_bits) as f32
     }
 
     /// Largest weight that [`Rc::fixed`] can hold.
