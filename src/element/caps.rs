@@ -38,6 +38,18 @@ pub fn template() -> Caps {
     template
 }
 
+/// The same template for both pads.
+pub fn pad_templates() -> Vec<gst::PadTemplate> {
+    let template = |name, direction| {
+        gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &template())
+            .expect("a template of valid caps")
+    };
+    vec![
+        template("sink", gst::PadDirection::Sink),
+        template("src", gst::PadDirection::Src),
+    ]
+}
+
 /// How a size on one pad becomes a size on the other.
 #[derive(Clone, Copy, Debug)]
 enum Rule {

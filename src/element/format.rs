@@ -2,11 +2,11 @@
 
 use gst_video::{VideoFormat, VideoFormatInfo};
 
-/// The formats of the pad templates: every format of GStreamer 1.22 whose samples lie one by one, have 8 bits or more, and
-/// halve chroma at most, except VYUY, whose description and unpacking there disagree. Those that need no unpacking come
-/// first.
+/// The formats of the pad templates: every format of GStreamer 1.22 whose samples lie row by row, have 8 bits or more, and
+/// halve chroma at most. Left out are v210, the formats of three chroma samples to 32 bits, whose rows are too short for some
+/// odd widths, and VYUY, whose description and unpacking disagree. Those that need no unpacking come first.
 #[rustfmt::skip]
-pub const FORMATS: [VideoFormat; 87] = {
+pub const FORMATS: [VideoFormat; 88] = {
     use VideoFormat as F;
     [
         F::I420, F::Yv12, F::Nv12, F::Nv21, F::Gray8, F::Y42b, F::Y444, F::Nv16, F::Nv61, F::Nv24, F::A420,
@@ -14,7 +14,7 @@ pub const FORMATS: [VideoFormat; 87] = {
         F::Gbra, F::Rgb, F::Bgr, F::Rgbx, F::Bgrx, F::Xrgb, F::Xbgr, F::Rgba, F::Bgra, F::Argb, F::Abgr,
         F::I42010le, F::I42012le, F::I42210le, F::I42212le, F::Y44410le, F::Y44412le, F::Y44416le, F::A42010le,
         F::A42210le, F::A44410le, F::Gbr10le, F::Gbr12le, F::Gbra10le, F::Gbra12le, F::Gray16Le, F::P016Le,
-        F::V216, F::Rgba64Le, F::Argb64Le, F::Bgra64Le, F::Abgr64Le, F::Argb64, F::Ayuv64, F::P01010le,
+        F::V216, F::Rgba64Le, F::Argb64Le, F::Bgra64Le, F::Abgr64Le, F::Argb64, F::Ayuv64, F::Gray10Le32, F::P01010le,
         F::P012Le, F::Y210, F::Y212Le, F::Y410, F::Y412Le, F::Rgb10a2Le, F::Bgr10a2Le, F::R210, F::I42010be,
         F::I42012be, F::I42210be, F::I42212be, F::Y44410be, F::Y44412be, F::Y44416be, F::A42010be, F::A42210be,
         F::A44410be, F::Gbr10be, F::Gbr12be, F::Gbra10be, F::Gbra12be, F::Gray16Be, F::P01010be, F::P012Be,
@@ -29,7 +29,7 @@ pub struct Component {
     pub plane: usize,
     /// Bytes of the plane before its first sample.
     pub offset: usize,
-    /// Bytes from one sample to the next.
+    /// Bytes from one sample to the next; nothing where several share them.
     pub step: usize,
     pub storage: Storage,
     /// Bits in a sample.
@@ -54,10 +54,19 @@ pub enum Role {
 pub enum Storage {
     /// A byte of its own.
     Byte,
+    /// As bits of a larger number.
+    Bits(Bits),
+}
+
+/// Which bits a sample of more than a byte, or of less, is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bits {
     /// Two bytes of its own, the value `shift` bits up.
     Word { shift: u32, order: Order },
-    /// Part of four bytes, the value `shift` bits up.
+    /// Part of four bytes, the value `shift` bits up; other components have the other parts.
     Part { shift: u32, order: Order },
+    /// A third of four bytes, little-endian, ten bits from the bottom up; the two samples beside it have the other thirds.
+    Third,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +113,9 @@ fn place(format: &VideoFormatInfo, number: usize) -> (usize, Storage) {
     };
     let part = |shifts: [u32; 4], order| {
         let shift = shifts[number];
-        (0, Storage::Part { shift, order })
+        (0, Storage::Bits(Bits::Part { shift, order }))
     };
-    let word = |offset, shift, order| (offset, Storage::Word { shift, order });
+    let word = |offset, shift, order| (offset, Storage::Bits(Bits::Word { shift, order }));
     match format.format() {
         F::Rgb10a2Le => part([0, 10, 20, 30], Order::Little),
         F::Bgr10a2Le => part([20, 10, 0, 30], Order::Little),
@@ -115,6 +124,7 @@ fn place(format: &VideoFormatInfo, number: usize) -> (usize, Storage) {
         F::Y412Le => word([2, 0, 4, 6][number], 4, Order::Little),
         F::Y210 => word([0, 2, 6, 0][number], 6, Order::Little),
         F::Y212Le => word([0, 2, 6, 0][number], 4, Order::Little),
+        F::Gray10Le32 => (0, Storage::Bits(Bits::Third)),
         F::V216 => word(format.poffset()[number] as usize, 0, Order::Little),
         F::P01010le | F::P01010be | F::P012Le | F::P012Be | F::P016Le | F::P016Be => {
             word([0, 0, 2, 0][number], format.shift()[number], order)

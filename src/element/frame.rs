@@ -1,13 +1,17 @@
 //! Pixel format -> jobs: what the engine does with each component of a frame.
 
+use std::fmt;
+use std::sync::Arc;
+
 use gst::glib;
 use gst_video::{VideoChromaSite, VideoFormatInfo, VideoFrameRef, VideoInfo};
 
 use crate::engine::plane::{Layout, PlaneError};
-use crate::engine::{Filter, Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler};
+use crate::engine::{Filter, Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler, Workers};
 
 use super::format::{self, Component, Role, Storage};
 use super::mapped::{self, MappedError};
+use super::samples::Packing;
 
 /// Why a frame could not be scaled.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,8 @@ pub enum FrameError {
     Output(MappedError),
     #[error(transparent)]
     Upscale(#[from] UpscaleError),
+    #[error("there are no caps yet")]
+    NotNegotiated,
 }
 
 /// Values of the property `chroma`: how chroma is scaled.
@@ -40,12 +46,23 @@ pub enum Chroma {
     Lut = 2,
 }
 
+impl Chroma {
+    /// The filter that makes chroma; nothing if the tables do. These make exact multiples only.
+    fn filter(self, is_multiple: bool) -> Option<Filter> {
+        match self {
+            Self::Lut if is_multiple => None,
+            Self::Bilinear => Some(Filter::Bilinear),
+            Self::Bicubic | Self::Lut => Some(Filter::Bicubic),
+        }
+    }
+}
+
 /// Everything to do for one frame; made once for each negotiated pair of caps.
-#[derive(Debug)]
 pub struct Plan {
     jobs: Vec<Job>,
     /// The first is the plain way for what the tables make; the others are those of [`Method::Resample`].
     resamplers: Vec<Resampler>,
+    workers: Arc<Workers>,
     /// Unpacked samples of one component, before and after; empty if none needs unpacking.
     unpacked: [Vec<u16>; 2],
 }
@@ -69,7 +86,7 @@ struct Job {
     is_first: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Size {
     width: usize,
     height: usize,
@@ -80,15 +97,15 @@ enum Method {
     /// The look-up tables.
     Tables,
     /// The resampler of this number.
-    Resample(usize),
+    Resample(usize, Interpolation),
     /// White, so that equal frames have equal bytes.
     Fill,
 }
 
-/// Where a component's samples lie among the luma's, horizontally and vertically.
-type Sites = (Siting, Siting);
+/// How the resampler makes samples, and where they lie among the luma's, horizontally and vertically.
+type Interpolation = (Filter, Siting, Siting);
 
-const CENTRED: Sites = (Siting::Centred, Siting::Centred);
+const PLAIN: Interpolation = (Filter::Bicubic, Siting::Centred, Siting::Centred);
 
 impl Plan {
     /// Plans the frames of `source`, to be scaled by the model's scale to those of `destination`.
@@ -101,49 +118,59 @@ impl Plan {
         band_rows: usize,
     ) -> Self {
         let format = source.format_info();
-        let scale = upscaler.scale();
-        let mut filters = vec![(Filter::Bicubic, CENTRED)];
+        let mut interpolations = vec![PLAIN];
         let mut jobs: Vec<Job> = Vec::new();
         for (number, component) in format::components(&format).into_iter().enumerate() {
             // Padding has the size of any component of its pixels.
             let sized_as = number.min(format.n_components() as usize - 1);
-            let from = size(source, sized_as);
-            let to = size(destination, sized_as);
-            let is_multiple = (to.width, to.height) == (from.width * scale, from.height * scale);
-            let mut resample = |filter, sites| {
-                let known = filters.iter().position(|known| *known == (filter, sites));
-                Method::Resample(known.unwrap_or_else(|| {
-                    filters.push((filter, sites));
-                    filters.len() - 1
-                }))
+            let (from, to) = (size(source, sized_as), size(destination, sized_as));
+            let is_multiple = to == from.times(upscaler.scale());
+            let interpolation = match component.role {
+                Role::Alpha => Some(PLAIN),
+                Role::Chroma => chroma
+                    .filter(is_multiple)
+                    .map(|filter| interpolation(filter, &format, number, chroma_site)),
+                Role::Detail | Role::Padding => None,
             };
-            let method = match (component.role, chroma) {
-                (Role::Detail, _) => Method::Tables,
-                (Role::Padding, _) => Method::Fill,
-                (Role::Alpha, _) => resample(Filter::Bicubic, CENTRED),
-                (Role::Chroma, Chroma::Lut) if is_multiple => Method::Tables,
-                (Role::Chroma, Chroma::Bilinear) => {
-                    resample(Filter::Bilinear, sites(&format, number, chroma_site))
+            let method = match interpolation {
+                Some(wanted) => {
+                    let known = interpolations.iter().position(|known| *known == wanted);
+                    let number = known.unwrap_or_else(|| {
+                        interpolations.push(wanted);
+                        interpolations.len() - 1
+                    });
+                    Method::Resample(number, wanted)
                 }
-                (Role::Chroma, _) => resample(Filter::Bicubic, sites(&format, number, chroma_site)),
+                None if component.role == Role::Padding => Method::Fill,
+                None => Method::Tables,
             };
+            let is_first = jobs
+                .iter()
+                .all(|job| job.component.plane != component.plane);
             jobs.push(Job {
                 method,
                 component,
                 source: from,
                 destination: to,
-                is_first: jobs
-                    .iter()
-                    .all(|job| job.component.plane != component.plane),
+                is_first,
             });
         }
-        let resampler = |(filter, (horizontal, vertical))| {
-            let workers = upscaler.workers().clone();
-            Resampler::new(scale, filter, horizontal, vertical, workers, band_rows)
+        let workers = upscaler.workers();
+        let resampler = |(filter, horizontal, vertical)| {
+            let workers = workers.clone();
+            Resampler::new(
+                upscaler.scale(),
+                filter,
+                horizontal,
+                vertical,
+                workers,
+                band_rows,
+            )
         };
         Self {
             jobs,
-            resamplers: filters.into_iter().map(resampler).collect(),
+            resamplers: interpolations.into_iter().map(resampler).collect(),
+            workers: workers.clone(),
             unpacked: Default::default(),
         }
     }
@@ -161,6 +188,7 @@ impl Plan {
         let Self {
             jobs,
             resamplers,
+            workers,
             unpacked: [before, after],
         } = self;
         for job in jobs {
@@ -168,25 +196,75 @@ impl Plan {
             let (to, to_layout) = job.destination(destination).map_err(FrameError::Output)?;
             let input = |error: PlaneError| FrameError::Input(error.into());
             let output = |error: PlaneError| FrameError::Output(error.into());
-            let component = &job.component;
-            if let Method::Fill = job.method {
-                fill(&mut PlaneMut::with_layout(to, to_layout).map_err(output)?);
-            } else if component.storage == Storage::Byte {
-                let from = Plane::with_layout(from, from_layout).map_err(input)?;
-                let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
-                job.make(look, resamplers, &from, &mut to)?;
-            } else {
-                let from = component.words(from, from_layout, before).map_err(input)?;
-                let write = |to: &mut PlaneMut<u16>| job.make(look, resamplers, &from, to);
-                let written = component.write_words(to, to_layout, after, job.is_first, write);
-                written.map_err(output)??;
+            match (job.method, job.packing()) {
+                (Method::Fill, _) => {
+                    fill(&mut PlaneMut::with_layout(to, to_layout).map_err(output)?);
+                }
+                (_, None) => {
+                    let from = Plane::with_layout(from, from_layout).map_err(input)?;
+                    let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
+                    job.make(look, resamplers, &from, &mut to)?;
+                }
+                (_, Some(packing)) => {
+                    let from = packing.read(from, from_layout, before, workers);
+                    let from = from.map_err(input)?;
+                    let make = |to: &mut PlaneMut<u16>| job.make(look, resamplers, &from, to);
+                    let made = packing.write(to, to_layout, after, workers, make);
+                    made.map_err(output)??;
+                }
             }
         }
         Ok(())
     }
 }
 
+/// What the debug log tells of the plan: sizes and ways, component by component.
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        for (number, job) in self.jobs.iter().enumerate() {
+            let comma = if number == 0 { "" } else { ", " };
+            let (from, to) = (job.source, job.destination);
+            write!(formatter, "{comma}component {number} {from} -> {to} by ")?;
+            match job.method {
+                Method::Tables => write!(formatter, "the tables")?,
+                Method::Resample(_, (filter, horizontal, vertical)) => {
+                    write!(formatter, "{filter:?} ({horizontal:?}, {vertical:?})")?;
+                }
+                Method::Fill => write!(formatter, "filling")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}x{}", self.width, self.height)
+    }
+}
+
+impl Size {
+    fn times(self, scale: usize) -> Self {
+        Self {
+            width: self.width * scale,
+            height: self.height * scale,
+        }
+    }
+}
+
 impl Job {
+    /// How the component's samples are packed; nothing if each is a byte.
+    fn packing(&self) -> Option<Packing> {
+        match self.component.storage {
+            Storage::Byte => None,
+            Storage::Bits(bits) => Some(Packing {
+                bits,
+                depth: self.component.depth,
+                is_first: self.is_first,
+            }),
+        }
+    }
+
     /// Makes the component's plane.
     fn make<T: Sample>(
         &self,
@@ -196,7 +274,7 @@ impl Job {
         to: &mut PlaneMut<T>,
     ) -> Result<(), UpscaleError> {
         let depth = self.component.working_depth();
-        if let Method::Resample(number) = self.method {
+        if let Method::Resample(number, _) = self.method {
             return T::resample(&mut resamplers[number], from, to, depth);
         }
         let plain = (look.split.clamp(0.0, 1.0) * to.width() as f64).round() as usize;
@@ -333,13 +411,19 @@ fn draw_divider<T: Copy>(plane: &mut PlaneMut<T>, column: usize, white: T) {
     }
 }
 
-/// Where a chroma component's samples lie.
-fn sites(format: &VideoFormatInfo, component: usize, site: VideoChromaSite) -> Sites {
+/// How a chroma component is resampled.
+fn interpolation(
+    filter: Filter,
+    format: &VideoFormatInfo,
+    component: usize,
+    site: VideoChromaSite,
+) -> Interpolation {
     let along = |subsampling: u32, cosited| match site.contains(cosited) && subsampling > 0 {
         true => Siting::Cosited,
         false => Siting::Centred,
     };
     (
+        filter,
         along(format.w_sub()[component], VideoChromaSite::H_COSITED),
         along(format.h_sub()[component], VideoChromaSite::V_COSITED),
     )

@@ -1,5 +1,6 @@
 //! The element: properties, negotiation, and one frame in, one larger frame out.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -10,11 +11,13 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
-use gst_video::{VideoFrameRef, VideoInfo, VideoMeta, VideoOverlayCompositionMeta};
+use gst_video::{VideoFrameRef, VideoInfo, VideoOverlayCompositionMeta};
 
 use super::caps;
+use super::frame::FrameError;
+use super::mapped;
 use super::meta;
-use super::pace::{Late, Pace, Quality};
+use super::pace::{self, Late, Pace};
 use super::scaler::{Negotiated, Scaler};
 use super::selection::Selection;
 use super::settings::{self, Settings};
@@ -28,12 +31,11 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
+/// What a running stream keeps from one frame to the next.
 #[derive(Default)]
 struct State {
-    negotiated: Option<Negotiated>,
     scaler: Scaler,
     pace: Pace,
-    quality: Quality,
     /// What downstream says of overlays, if it draws them.
     overlay: Option<Option<gst::Structure>>,
 }
@@ -43,6 +45,8 @@ pub struct Rclut {
     settings: Mutex<Settings>,
     state: Mutex<State>,
     stats: Mutex<Stats>,
+    /// The negotiated scale; 0 before. Apart from the state, which is locked while a frame is made.
+    scale: AtomicU32,
     /// Running time before which frames come too late, as the last QoS event tells.
     earliest: Mutex<Option<gst::ClockTime>>,
 }
@@ -80,39 +84,12 @@ impl Rclut {
         self.obj().reconfigure_sink();
     }
 
-    /// Has the scaler follow the settings. A model that does not make the negotiated scale waits for the renegotiation
-    /// that its property has asked for.
+    /// Has the scaler follow the settings.
     fn prepare(&self, state: &mut State) -> Result<(), gst::ErrorMessage> {
-        let State {
-            negotiated: Some(negotiated),
-            scaler,
-            ..
-        } = state
-        else {
-            return Ok(());
-        };
-        let settings = self.settings();
-        let selection = settings.selection.as_ref();
-        if !selection.is_some_and(|selection| selection.makes(negotiated.scale)) {
-            return Ok(());
-        }
-        let wish = settings.wish(negotiated.scale);
-        drop(settings);
-        let failed = |error: String| gst::error_msg!(gst::LibraryError::Settings, ("{error}"));
-        match wish.map_err(|error| failed(error.to_string()))? {
-            Some(wish) => {
-                let prepared = scaler.prepare(negotiated, &wish);
-                if prepared.map_err(|error| failed(error.to_string()))? {
-                    gst::debug!(
-                        CAT,
-                        imp = self,
-                        "{:?}: {:?}",
-                        scaler.describe(),
-                        scaler.plan()
-                    );
-                }
-            }
-            None => *scaler = Scaler::default(),
+        let is_new = state.scaler.follow(&self.settings());
+        if is_new.map_err(|error| gst::error_msg!(gst::LibraryError::Settings, ("{error}")))? {
+            gst::debug!(CAT, imp = self, "Plan: {}", state.scaler);
+            self.stats.lock().unwrap().describe(state.scaler.describe());
         }
         Ok(())
     }
@@ -133,33 +110,40 @@ impl Rclut {
         }
     }
 
-    /// How good this frame is to be, by how late the stream is, and the news if that has changed.
-    fn choose_quality(
-        &self,
-        state: &mut State,
-        buffer: &gst::BufferRef,
-    ) -> (Quality, Option<gst::Structure>) {
-        let mut quality = Quality::Model;
-        let mut running_time = None;
-        if self.settings().late == Late::Degrade {
-            let segment = self.obj().segment();
-            let time = segment.downcast_ref::<gst::ClockTime>();
-            running_time = time.and_then(|segment| segment.to_running_time(buffer.pts()));
-            let times = running_time.zip(*self.earliest.lock().unwrap());
-            let is_late = times.is_some_and(|(running_time, earliest)| running_time < earliest);
-            quality = state.pace.step(is_late, state.scaler.has_cheap());
-        } else {
-            state.pace = Pace::default();
+    /// Chooses how good this frame is to be, by how late the stream is; the news if that has changed.
+    fn choose_quality(&self, state: &mut State, frame: &gst::BufferRef) -> Option<gst::Structure> {
+        let before = state.pace.quality();
+        let segment = self.obj().segment();
+        let segment = segment.downcast_ref::<gst::ClockTime>();
+        let running_time = segment.and_then(|segment| segment.to_running_time(frame.pts()));
+        match self.settings().late {
+            Late::Degrade => {
+                let times = running_time.zip(*self.earliest.lock().unwrap());
+                let is_late = times.is_some_and(|(frame, earliest)| frame < earliest);
+                state.pace.step(is_late, state.scaler.has_cheap());
+            }
+            Late::Drop | Late::Off => state.pace = Pace::default(),
         }
-        let is_new = quality != state.quality;
-        state.quality = quality;
-        let news = is_new.then(|| {
-            gst::Structure::builder("rclut-quality")
-                .field("quality", quality.name())
-                .field("running-time", running_time)
-                .build()
-        });
-        (quality, news)
+        let quality = state.pace.quality();
+        (quality != before).then(|| quality.news(running_time))
+    }
+
+    /// Makes a frame. What is to be told of it is for the caller, who holds no lock.
+    fn make(
+        &self,
+        source: &VideoFrameRef<&gst::BufferRef>,
+        destination: &mut VideoFrameRef<&mut gst::BufferRef>,
+    ) -> Result<Option<gst::Structure>, gst::ErrorMessage> {
+        let mut state = self.state.lock().unwrap();
+        self.prepare(&mut state)?;
+        let news = self.choose_quality(&mut state, source.buffer());
+        let split = self.settings().split;
+        let quality = state.pace.quality();
+        let made = state.scaler.run(quality, split, source, destination);
+        made.map_err(|error| {
+            gst::error_msg!(gst::StreamError::Failed, ("Cannot upscale: {error}"))
+        })?;
+        Ok(news)
     }
 
     fn tell(&self, news: gst::Structure) {
@@ -169,24 +153,9 @@ impl Rclut {
         let _ = self.obj().post_message(message.build());
     }
 
-    /// The property `stats`.
-    fn stats(&self) -> gst::Structure {
-        let stats = self.stats.lock().unwrap();
-        let builder = gst::Structure::builder("application/x-rclut-stats")
-            .field("frames", stats.frames())
-            .field("mean-ms", stats.mean())
-            .field("p99-ms", stats.percentile_99());
-        drop(stats);
-        let state = self.state.lock().unwrap();
-        match state.scaler.describe() {
-            Some((model, cpu)) => builder.field("model", model).field("cpu", cpu).build(),
-            None => builder.build(),
-        }
-    }
-
     fn scale(&self) -> Option<u32> {
-        let state = self.state.lock().unwrap();
-        state.negotiated.as_ref().map(|negotiated| negotiated.scale)
+        let scale = self.scale.load(Ordering::Relaxed);
+        (scale > 0).then_some(scale)
     }
 
     /// Why the caps on the sink pad cannot be had, for whoever reads the pipeline's error.
@@ -250,7 +219,7 @@ impl ObjectImpl for Rclut {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         if pspec.name() == "stats" {
-            return self.stats().to_value();
+            return self.stats.lock().unwrap().structure().to_value();
         }
         self.settings().property(pspec.name())
     }
@@ -278,17 +247,7 @@ impl ElementImpl for Rclut {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let template = |name, direction| {
-                let caps = caps::template();
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
-                    .expect("a template of valid caps")
-            };
-            vec![
-                template("sink", gst::PadDirection::Sink),
-                template("src", gst::PadDirection::Src),
-            ]
-        });
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(caps::pad_templates);
         &TEMPLATES
     }
 
@@ -327,6 +286,7 @@ impl BaseTransformImpl for Rclut {
         *self.state.lock().unwrap() = State::default();
         *self.stats.lock().unwrap() = Stats::default();
         *self.earliest.lock().unwrap() = None;
+        self.scale.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -407,9 +367,7 @@ impl BaseTransformImpl for Rclut {
 
     fn src_event(&self, mut event: gst::Event) -> bool {
         if let gst::EventView::Qos(qos) = event.view() {
-            let (.., jitter, timestamp) = qos.get();
-            let earliest = timestamp.and_then(|time| time.nseconds().checked_add_signed(jitter));
-            *self.earliest.lock().unwrap() = earliest.map(gst::ClockTime::from_nseconds);
+            *self.earliest.lock().unwrap() = pace::earliest_in_time(qos);
         }
         if event.type_() == gst::EventType::Navigation
             && let Some(scale) = self.scale()
@@ -434,13 +392,9 @@ impl BaseTransformImpl for Rclut {
         query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
         self.parent_propose_allocation(decide_query, query)?;
-        let state = self.state.lock().unwrap();
-        if let (Some(_), Some(negotiated), Some(overlay)) =
-            (decide_query, &state.negotiated, &state.overlay)
-        {
-            let params = overlay
-                .as_ref()
-                .map(|params| meta::unscaled(params, negotiated.scale));
+        let overlay = self.state.lock().unwrap().overlay.clone();
+        if let (Some(_), Some(scale), Some(overlay)) = (decide_query, self.scale(), overlay) {
+            let params = overlay.map(|params| meta::unscaled(&params, scale));
             query.add_allocation_meta::<VideoOverlayCompositionMeta>(params.as_deref());
         }
         Ok(())
@@ -480,19 +434,12 @@ impl BaseTransformImpl for Rclut {
         output: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         // The parent would only warn, and push a frame that nobody has written.
-        let expected = self
-            .state
-            .lock()
-            .unwrap()
-            .negotiated
-            .as_ref()
-            .map(|n| n.source.size());
-        if let Some(expected) = expected.filter(|expected| input.size() < *expected)
-            && input.meta::<VideoMeta>().is_none()
-        {
-            let found = input.size();
-            let text = format!("input frame: found {found} bytes, expected {expected}");
-            gst::element_imp_error!(self, gst::StreamError::Failed, ("Cannot upscale: {text}"));
+        let state = self.state.lock().unwrap();
+        let caps = state.scaler.negotiated();
+        let checked = caps.map_or(Ok(()), |caps| mapped::check(input, &caps.source));
+        drop(state);
+        if let Err(error) = checked.map_err(FrameError::Input) {
+            gst::element_imp_error!(self, gst::StreamError::Failed, ("Cannot upscale: {error}"));
             return Err(gst::FlowError::Error);
         }
         self.parent_transform(input, output)
@@ -527,9 +474,9 @@ impl VideoFilterImpl for Rclut {
         if out_info.field_height() != in_info.field_height() * scale {
             return Err(gst::loggable_error!(CAT, "Fields of an odd height"));
         }
+        self.scale.store(scale, Ordering::Relaxed);
         let mut state = self.state.lock().unwrap();
-        state.scaler.renegotiate();
-        state.negotiated = Some(Negotiated {
+        state.scaler.negotiate(Negotiated {
             source: in_info.clone(),
             destination: out_info.clone(),
             chroma_site: caps::chroma_site(outcaps),
@@ -548,60 +495,20 @@ impl VideoFilterImpl for Rclut {
         outframe: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let started = Instant::now();
-        let mut state = self.state.lock().unwrap();
-        self.prepare(&mut state).map_err(|error| {
+        let news = self.make(inframe, outframe).map_err(|error| {
             self.post_error_message(error);
             gst::FlowError::Error
         })?;
-        let (quality, news) = self.choose_quality(&mut state, inframe.buffer());
-        let split = self.settings().split;
-        let made = state.scaler.run(quality, split, inframe, outframe);
-        drop(state);
         if let Some(news) = news {
             self.tell(news);
         }
-        let made = made.map_err(|error| {
-            gst::element_imp_error!(self, gst::StreamError::Failed, ("Cannot upscale: {error}"));
-            gst::FlowError::Error
-        })?;
         let time = started.elapsed();
         self.stats.lock().unwrap().add(time);
-        gst::debug!(
-            CAT,
-            imp = self,
-            "Frame {:?} by {quality:?} in {time:?}",
-            inframe.buffer().pts()
-        );
-        match made {
-            true => Ok(gst::FlowSuccess::Ok),
-            false => Err(gst::FlowError::NotNegotiated),
-        }
+        let frame = inframe.buffer().pts();
+        gst::debug!(CAT, imp = self, "Frame at {} in {time:?}", frame.display());
+        Ok(gst::FlowSuccess::Ok)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_becomes_an_element_error() {
-        gst::init().unwrap();
-        let element = glib::Object::new::<super::super::Rclut>();
-        let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
-        let bus = gst::Bus::new();
-        element.set_bus(Some(&bus));
-        harness.set_src_caps_str("video/x-raw,format=GRAY8,width=4,height=4,framerate=25/1");
-        let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _state = element.imp().state.lock();
-            panic!("to poison the lock");
-        }));
-        assert!(poisoned.is_err());
-        let flow = harness.push(gst::Buffer::with_size(16).unwrap());
-        assert_eq!(flow, Err(gst::FlowError::Error));
-        let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
-        let gst::MessageView::Error(error) = message.view() else {
-            unreachable!("only errors are popped");
-        };
-        assert!(error.error().to_string().contains("Panicked"), "{error:?}");
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 
 use std::slice;
 
-use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
+use gst_video::{VideoFrameRef, VideoInfo, VideoMeta};
 
 use crate::engine::plane::PlaneError;
 
@@ -14,10 +14,24 @@ pub enum MappedError {
         "plane {plane} has stride {stride}: bottom-up frames are not supported, put `videoflip` or a copy that turns them before"
     )]
     BottomUp { plane: usize, stride: i32 },
+    #[error("found {found} bytes, expected {expected}")]
+    Short { found: usize, expected: usize },
     #[error("plane {plane} starts outside its memory")]
     Outside { plane: usize },
     #[error(transparent)]
     Plane(#[from] PlaneError),
+}
+
+/// That a buffer which does not describe its frame itself holds one of `info`.
+///
+/// # Errors
+/// [`MappedError::Short`] if not.
+pub fn check(buffer: &gst::BufferRef, info: &VideoInfo) -> Result<(), MappedError> {
+    let (found, expected) = (buffer.size(), info.size());
+    match buffer.meta::<VideoMeta>() {
+        None if found < expected => Err(MappedError::Short { found, expected }),
+        _ => Ok(()),
+    }
 }
 
 /// Bytes from one row to the next.

@@ -7,7 +7,7 @@
 //! - `frame.rs`: what the engine does with each component of a frame.
 //! - `mapped.rs`: the memory of a mapped frame.
 //! - `meta.rs`: what happens to each meta, and to the pointer of navigation events.
-//! - `pace.rs`: how good a frame a late stream gets.
+//! - `pace.rs`: how late a stream is, and how good a frame a late one gets.
 //! - `samples.rs`: samples that must be unpacked before and packed after.
 //! - `scaler.rs`: the engine and its plan, kept from one negotiation to the next.
 //! - `settings.rs`: the properties.

@@ -1,4 +1,5 @@
-//! How good a frame a late stream gets (`late=degrade`): worse at once, better again when it has been in time for a while.
+//! How late a stream is, and how good a frame a late one gets (`late=degrade`): worse at once, better again when it has
+//! been in time for a while.
 
 use gst::glib;
 
@@ -42,13 +43,28 @@ pub enum Quality {
 
 impl Quality {
     /// The name in messages.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Cheap => "cheap-model",
             Self::Bicubic => "bicubic",
         }
     }
+
+    /// The element message that tells an application of a change.
+    pub fn news(self, running_time: Option<gst::ClockTime>) -> gst::Structure {
+        gst::Structure::builder("rclut-quality")
+            .field("quality", self.name())
+            .field("running-time", running_time)
+            .build()
+    }
+}
+
+/// The running time that frames must not be before to be in time, as downstream tells in a QoS event.
+pub fn earliest_in_time(event: &gst::event::Qos) -> Option<gst::ClockTime> {
+    let (.., jitter, timestamp) = event.get();
+    let earliest = timestamp?.nseconds().checked_add_signed(jitter)?;
+    Some(gst::ClockTime::from_nseconds(earliest))
 }
 
 /// The quality now, and how long the stream has been in time.
@@ -60,8 +76,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The quality of a frame that is late, or is not. `has_cheap`: there is a cheap model to fall back on.
-    pub fn step(&mut self, is_late: bool, has_cheap: bool) -> Quality {
+    /// What makes the frame.
+    pub fn quality(&self) -> Quality {
+        self.quality
+    }
+
+    /// Takes note of a frame that is late, or is not. `has_cheap`: there is a cheap model to fall back on.
+    pub fn step(&mut self, is_late: bool, has_cheap: bool) {
         self.settling = self.settling.saturating_sub(1);
         self.in_time = if is_late { 0 } else { self.in_time + 1 };
         if is_late && self.settling == 0 {
@@ -77,7 +98,6 @@ impl Pace {
                 _ => Quality::Model,
             };
         }
-        self.quality
     }
 }
 
@@ -86,15 +106,16 @@ mod tests {
     use super::*;
 
     fn steps(pace: &mut Pace, frames: u32, is_late: bool) -> Quality {
-        (0..frames).fold(pace.quality, |_, _| pace.step(is_late, true))
+        (0..frames).for_each(|_| pace.step(is_late, true));
+        pace.quality()
     }
 
     #[test]
     fn a_stream_that_stays_late_ends_with_bicubic() {
         let mut pace = Pace::default();
-        assert_eq!(pace.step(true, true), Quality::Cheap);
+        assert_eq!(steps(&mut pace, 1, true), Quality::Cheap);
         assert_eq!(steps(&mut pace, SETTLE - 1, true), Quality::Cheap);
-        assert_eq!(pace.step(true, true), Quality::Bicubic);
+        assert_eq!(steps(&mut pace, 1, true), Quality::Bicubic);
         assert_eq!(steps(&mut pace, 100, true), Quality::Bicubic);
     }
 
@@ -103,7 +124,7 @@ mod tests {
         let mut pace = Pace::default();
         steps(&mut pace, 20, true);
         assert_eq!(steps(&mut pace, RECOVER - 1, false), Quality::Bicubic);
-        assert_eq!(pace.step(false, true), Quality::Cheap);
+        assert_eq!(steps(&mut pace, 1, false), Quality::Cheap);
         assert_eq!(steps(&mut pace, RECOVER, false), Quality::Model);
         assert_eq!(steps(&mut pace, 1000, false), Quality::Model);
     }
@@ -111,10 +132,9 @@ mod tests {
     #[test]
     fn without_a_cheap_model_it_is_one_step() {
         let mut pace = Pace::default();
-        assert_eq!(pace.step(true, false), Quality::Bicubic);
-        assert_eq!(
-            (0..RECOVER).map(|_| pace.step(false, false)).last(),
-            Some(Quality::Model)
-        );
+        pace.step(true, false);
+        assert_eq!(pace.quality(), Quality::Bicubic);
+        (0..RECOVER).for_each(|_| pace.step(false, false));
+        assert_eq!(pace.quality(), Quality::Model);
     }
 }

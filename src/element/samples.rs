@@ -1,12 +1,21 @@
 //! Samples that do not lie in memory as the engine reads them: unpacked to a plane of their own, and packed back.
 
 use crate::engine::plane::{Layout, PlaneError};
-use crate::engine::{Plane, PlaneMut, UpscaleError};
+use crate::engine::{Plane, PlaneMut, UpscaleError, Workers};
 
-use super::format::{Component, Order, Storage};
+use super::format::{Bits, Component, Order};
 
 /// Bits of an unpacked sample that is stored with fewer than 8, spread over the whole range.
 const WIDENED_DEPTH: u32 = 16;
+
+/// Bits of a sample that shares four bytes with the two beside it.
+const THIRD_DEPTH: usize = 10;
+
+/// Rows that a thread unpacks or packs at a time.
+const BAND_ROWS: usize = 16;
+
+/// Processor cycles for one sample, roughly; decides how many threads pay.
+const CYCLES_PER_SAMPLE: usize = 4;
 
 impl Component {
     /// Bits of a sample as the engine sees it.
@@ -16,54 +25,86 @@ impl Component {
             depth => depth,
         }
     }
+}
 
+/// Samples of `depth` bits, and which bits of memory they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Packing {
+    pub bits: Bits,
+    pub depth: u32,
+    /// No other component of the same bytes has been written yet: what is not this one's is cleared.
+    pub is_first: bool,
+}
+
+impl Packing {
     /// The samples of a plane of `layout`, which counts bytes: where they lie if the engine can read them there, else
     /// unpacked.
     ///
     /// # Errors
     /// [`PlaneError`] if `bytes` are too few or rows overlap.
-    pub fn words<'a>(
+    pub fn read<'a>(
         &self,
         bytes: &'a [u8],
         layout: Layout,
         unpacked: &'a mut Vec<u16>,
+        workers: &Workers,
     ) -> Result<Plane<'a, u16>, PlaneError> {
-        self.check(bytes, layout)?;
+        let Layout { width, height, .. } = layout;
+        let rows = Plane::new(bytes, self.row_bytes(layout), height, layout.stride)?;
         if let Some(words) = self.native(layout)
             && let Ok(samples) = bytemuck::try_cast_slice(&bytes[..bytes.len() / 2 * 2])
         {
             return Plane::with_layout(samples, words);
         }
-        unpacked.resize(layout.width * layout.height, 0);
-        unpack(self, bytes, layout, unpacked);
-        Plane::new(unpacked, layout.width, layout.height, layout.width)
+        unpacked.resize(width * height, 0);
+        let mut samples = PlaneMut::new(unpacked, width, height, width)?;
+        let bands = samples.bands(BAND_ROWS);
+        workers.run(
+            &mut hands(workers, layout),
+            bands,
+            |(), (first, mut band)| {
+                for y in 0..band.height() {
+                    self.unpack(rows.row(first + y), layout.step, band.row_mut(y));
+                }
+            },
+        );
+        Plane::new(unpacked, width, height, width)
     }
 
-    /// Has `write` fill a plane as [`Component::words`] gives it, and packs what it wrote. `is_first` of the components that
-    /// share a pixel's bytes clears what is not its own.
+    /// Has `make` fill a plane as [`Packing::read`] gives it, and packs what it made.
     ///
     /// # Errors
-    /// As [`Component::words`], and inside that what `write` says.
-    pub fn write_words(
+    /// As [`Packing::read`], and inside that what `make` says.
+    pub fn write(
         &self,
         bytes: &mut [u8],
         layout: Layout,
         unpacked: &mut Vec<u16>,
-        is_first: bool,
-        write: impl FnOnce(&mut PlaneMut<u16>) -> Result<(), UpscaleError>,
+        workers: &Workers,
+        make: impl FnOnce(&mut PlaneMut<u16>) -> Result<(), UpscaleError>,
     ) -> Result<Result<(), UpscaleError>, PlaneError> {
-        self.check(bytes, layout)?;
+        let Layout { width, height, .. } = layout;
         let whole = bytes.len() / 2 * 2;
         if let Some(words) = self.native(layout)
             && let Ok(samples) = bytemuck::try_cast_slice_mut(&mut bytes[..whole])
         {
-            return PlaneMut::with_layout(samples, words).map(|mut plane| write(&mut plane));
+            return PlaneMut::with_layout(samples, words).map(|mut plane| make(&mut plane));
         }
-        unpacked.resize(layout.width * layout.height, 0);
-        let mut plane = PlaneMut::new(unpacked, layout.width, layout.height, layout.width)?;
-        let written = write(&mut plane);
-        pack(self, unpacked, bytes, layout, is_first);
-        Ok(written)
+        let mut rows = PlaneMut::new(bytes, self.row_bytes(layout), height, layout.stride)?;
+        unpacked.resize(width * height, 0);
+        let made = make(&mut PlaneMut::new(unpacked, width, height, width)?);
+        let samples = Plane::new(unpacked, width, height, width)?;
+        let bands = rows.bands(BAND_ROWS);
+        workers.run(
+            &mut hands(workers, layout),
+            bands,
+            |(), (first, mut band)| {
+                for y in 0..band.height() {
+                    self.pack(samples.row(first + y), layout.step, band.row_mut(y));
+                }
+            },
+        );
+        Ok(made)
     }
 
     /// The layout counted in samples, if these can be used where they lie.
@@ -72,7 +113,7 @@ impl Component {
             true => Order::Little,
             false => Order::Big,
         };
-        let is_native = self.storage == Storage::Word { shift: 0, order };
+        let is_native = self.bits == Bits::Word { shift: 0, order };
         let is_even = layout.stride.is_multiple_of(2) && layout.step.is_multiple_of(2);
         (is_native && is_even).then_some(Layout {
             stride: layout.stride / 2,
@@ -81,93 +122,114 @@ impl Component {
         })
     }
 
-    /// That every byte of every sample is there, and in no other row.
-    fn check(&self, bytes: &[u8], layout: Layout) -> Result<(), PlaneError> {
-        let sample = match self.storage {
-            Storage::Byte => 1,
-            Storage::Word { .. } => 2,
-            Storage::Part { .. } => 4,
-        };
-        let width = (layout.width - 1) * layout.step + sample;
-        Plane::new(bytes, width, layout.height, layout.stride).map(drop)
+    /// Bytes of a row from its first sample's first to its last sample's last.
+    fn row_bytes(&self, layout: Layout) -> usize {
+        match self.bits {
+            Bits::Word { .. } => (layout.width - 1) * layout.step + 2,
+            Bits::Part { .. } => (layout.width - 1) * layout.step + 4,
+            Bits::Third => layout.width.div_ceil(3) * 4,
+        }
     }
-}
 
-/// Unpacks the samples of a plane of `layout`, which counts bytes, to rows without gaps.
-fn unpack(component: &Component, bytes: &[u8], layout: Layout, samples: &mut [u16]) {
-    let rows = bytes
-        .chunks(layout.stride)
-        .zip(samples.chunks_mut(layout.width));
-    for (bytes, samples) in rows {
-        let pixels = samples.iter_mut().zip(bytes.chunks(layout.step));
-        match component.storage {
-            Storage::Byte => pixels.for_each(|(sample, at)| *sample = at[0].into()),
-            Storage::Word { shift, order } => {
-                let mask = mask(component.depth);
-                pixels.for_each(|(sample, at)| *sample = word(at, order) >> shift & mask);
+    fn unpack(&self, row: &[u8], step: usize, samples: &mut [u16]) {
+        let mask = mask(self.depth);
+        match self.bits {
+            Bits::Word { shift, order } => read(row, step, samples, |bytes| match order {
+                Order::Little => u16::from_le_bytes(bytes) >> shift & mask,
+                Order::Big => u16::from_be_bytes(bytes) >> shift & mask,
+            }),
+            Bits::Part { shift, order } => read(row, step, samples, |bytes| {
+                let part = (order.read(bytes) >> shift) as u16 & mask;
+                widen(part, self.depth)
+            }),
+            Bits::Third => {
+                for (samples, bytes) in samples.chunks_mut(3).zip(row.as_chunks().0) {
+                    let word = u32::from_le_bytes(*bytes);
+                    for (third, sample) in samples.iter_mut().enumerate() {
+                        *sample = (word >> (third * THIRD_DEPTH)) as u16 & mask;
+                    }
+                }
             }
-            Storage::Part { shift, order } => {
-                let mask = u32::from(mask(component.depth));
-                pixels.for_each(|(sample, at)| {
-                    let value = (part(at, order) >> shift & mask) as u16;
-                    *sample = widen(value, component.depth);
+        }
+    }
+
+    fn pack(&self, samples: &[u16], step: usize, row: &mut [u8]) {
+        match self.bits {
+            Bits::Word { shift, order } => write(row, step, samples, |_, sample| match order {
+                Order::Little => (sample << shift).to_le_bytes(),
+                Order::Big => (sample << shift).to_be_bytes(),
+            }),
+            Bits::Part { shift, order } => {
+                let others = match self.is_first {
+                    true => 0,
+                    false => !(u32::from(mask(self.depth)) << shift),
+                };
+                write(row, step, samples, |bytes, sample| {
+                    let part = u32::from(narrow(sample, self.depth)) << shift;
+                    order.write(order.read(bytes) & others | part)
                 });
+            }
+            Bits::Third => {
+                for (samples, bytes) in samples.chunks(3).zip(row.as_chunks_mut().0) {
+                    let thirds = samples.iter().enumerate();
+                    let thirds = thirds.map(|(k, sample)| u32::from(*sample) << (k * THIRD_DEPTH));
+                    *bytes = thirds.fold(0, |word, third| word | third).to_le_bytes();
+                }
             }
         }
     }
 }
 
-/// Packs rows without gaps into a plane of `layout`, which counts bytes.
-fn pack(component: &Component, samples: &[u16], bytes: &mut [u8], layout: Layout, is_first: bool) {
-    let rows = bytes
-        .chunks_mut(layout.stride)
-        .zip(samples.chunks(layout.width));
-    for (bytes, samples) in rows {
-        let pixels = samples.iter().zip(bytes.chunks_mut(layout.step));
-        match component.storage {
-            Storage::Byte => pixels.for_each(|(sample, at)| at[0] = *sample as u8),
-            Storage::Word { shift, order } => pixels.for_each(|(sample, at)| {
-                at[..2].copy_from_slice(&match order {
-                    Order::Little => (sample << shift).to_le_bytes(),
-                    Order::Big => (sample << shift).to_be_bytes(),
-                });
-            }),
-            Storage::Part { shift, order } => {
-                let others = match is_first {
-                    true => 0,
-                    false => !(u32::from(mask(component.depth)) << shift),
-                };
-                pixels.for_each(|(sample, at)| {
-                    let value = u32::from(narrow(*sample, component.depth)) << shift;
-                    let packed = part(at, order) & others | value;
-                    at[..4].copy_from_slice(&match order {
-                        Order::Little => packed.to_le_bytes(),
-                        Order::Big => packed.to_be_bytes(),
-                    });
-                });
-            }
+/// As many as can usefully unpack or pack a plane.
+fn hands(workers: &Workers, layout: Layout) -> Vec<()> {
+    let cycles = layout.width * layout.height * CYCLES_PER_SAMPLE;
+    vec![(); workers.paying(cycles)]
+}
+
+/// Each sample is the value of the first `N` bytes of its pixel, one pixel every `step` bytes.
+fn read<const N: usize>(
+    row: &[u8],
+    step: usize,
+    samples: &mut [u16],
+    value: impl Fn([u8; N]) -> u16,
+) {
+    for (sample, pixel) in samples.iter_mut().zip(row.chunks(step)) {
+        *sample = value(*pixel.first_chunk().expect("a row ends with a whole sample"));
+    }
+}
+
+/// The other way: the first `N` bytes of each pixel become what those there and the sample give.
+fn write<const N: usize>(
+    row: &mut [u8],
+    step: usize,
+    samples: &[u16],
+    bytes: impl Fn([u8; N], u16) -> [u8; N],
+) {
+    for (sample, pixel) in samples.iter().zip(row.chunks_mut(step)) {
+        let at = pixel.first_chunk_mut();
+        let at = at.expect("a row ends with a whole sample");
+        *at = bytes(*at, *sample);
+    }
+}
+
+impl Order {
+    fn read(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    fn write(self, value: u32) -> [u8; 4] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
         }
     }
 }
 
 fn mask(depth: u32) -> u16 {
     u16::MAX >> (16 - depth)
-}
-
-fn word(at: &[u8], order: Order) -> u16 {
-    let bytes = [at[0], at[1]];
-    match order {
-        Order::Little => u16::from_le_bytes(bytes),
-        Order::Big => u16::from_be_bytes(bytes),
-    }
-}
-
-fn part(at: &[u8], order: Order) -> u32 {
-    let bytes = [at[0], at[1], at[2], at[3]];
-    match order {
-        Order::Little => u32::from_le_bytes(bytes),
-        Order::Big => u32::from_be_bytes(bytes),
-    }
 }
 
 /// Black stays black and white becomes white of [`WIDENED_DEPTH`].

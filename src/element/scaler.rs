@@ -1,5 +1,6 @@
 //! What makes frames, kept from one negotiation to the next: each part is made anew only when what it depends on changes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use gst_video::{VideoChromaSite, VideoFrameRef, VideoInfo};
@@ -8,6 +9,8 @@ use crate::engine::{Model, Options, UpscaleError, Upscaler};
 
 use super::frame::{Chroma, FrameError, Look, Plan};
 use super::pace::Quality;
+use super::selection::SelectionError;
+use super::settings::Settings;
 
 /// What the caps of both pads say.
 pub struct Negotiated {
@@ -27,8 +30,18 @@ pub struct Wish {
     pub chroma: Chroma,
 }
 
+/// Why frames cannot be made as the properties say.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Engine(#[from] UpscaleError),
+}
+
 #[derive(Default)]
 pub struct Scaler {
+    negotiated: Option<Negotiated>,
     engine: Option<Engine>,
     cheap: Option<Engine>,
     plan: Option<(Chroma, Plan)>,
@@ -43,16 +56,42 @@ struct Engine {
 }
 
 impl Scaler {
-    /// Forgets what depends on the caps.
-    pub fn renegotiate(&mut self) {
+    /// Takes new caps; what depends on the old is forgotten.
+    pub fn negotiate(&mut self, negotiated: Negotiated) {
         self.plan = None;
+        self.negotiated = Some(negotiated);
+    }
+
+    /// The caps of the frames that it makes.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.as_ref()
+    }
+
+    /// Follows the properties. A model that does not make the negotiated scale waits for the renegotiation that its property
+    /// has asked for. True if frames are made in another way than before.
+    ///
+    /// # Errors
+    /// [`PrepareError`] if there is no such model, or the engine cannot be had.
+    pub fn follow(&mut self, settings: &Settings) -> Result<bool, PrepareError> {
+        let selection = settings.selection.as_ref();
+        let Some(negotiated) = &self.negotiated else {
+            return Ok(false);
+        };
+        let scale = negotiated.scale;
+        if !selection.is_some_and(|selection| selection.makes(scale)) {
+            return Ok(false);
+        }
+        match settings.wish(scale)? {
+            Some(wish) => Ok(self.prepare(&wish)?),
+            None => {
+                (self.cheap, self.plan) = (None, None);
+                Ok(self.engine.take().is_some())
+            }
+        }
     }
 
     /// Makes what is missing or no longer fits. True if there is a new plan.
-    ///
-    /// # Errors
-    /// [`UpscaleError`] if the engine cannot be had.
-    pub fn prepare(&mut self, negotiated: &Negotiated, wish: &Wish) -> Result<bool, UpscaleError> {
+    fn prepare(&mut self, wish: &Wish) -> Result<bool, UpscaleError> {
         let fits = |engine: &mut Engine| engine.fits(&wish.model, wish);
         let engine = match self.engine.take_if(fits) {
             Some(engine) => engine,
@@ -70,13 +109,14 @@ impl Scaler {
             }
             None => self.cheap = None,
         }
-        if self
-            .plan
+        let planned = self.plan.as_ref().map(|(chroma, _)| *chroma);
+        let Some(negotiated) = self
+            .negotiated
             .as_ref()
-            .is_some_and(|(chroma, _)| *chroma == wish.chroma)
-        {
+            .filter(|_| planned != Some(wish.chroma))
+        else {
             return Ok(false);
-        }
+        };
         let plan = Plan::new(
             &negotiated.source,
             &negotiated.destination,
@@ -89,7 +129,7 @@ impl Scaler {
         Ok(true)
     }
 
-    /// Makes a frame; false if nothing has been prepared.
+    /// Makes a frame.
     ///
     /// # Errors
     /// As [`Plan::run`].
@@ -99,9 +139,9 @@ impl Scaler {
         split: f64,
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<bool, FrameError> {
+    ) -> Result<(), FrameError> {
         let Some((_, plan)) = &mut self.plan else {
-            return Ok(false);
+            return Err(FrameError::NotNegotiated);
         };
         let engine = match quality {
             Quality::Model => self.engine.as_mut(),
@@ -109,8 +149,7 @@ impl Scaler {
             Quality::Bicubic => None,
         };
         let upscaler = engine.map(|engine| &mut engine.upscaler);
-        plan.run(&mut Look { upscaler, split }, source, destination)?;
-        Ok(true)
+        plan.run(&mut Look { upscaler, split }, source, destination)
     }
 
     /// Whether there is a cheap model.
@@ -123,10 +162,25 @@ impl Scaler {
         let engine = self.engine.as_ref()?;
         Some((&engine.model.info().name, engine.upscaler.cpu().name()))
     }
+}
 
-    /// What the engine does with each component.
-    pub fn plan(&self) -> Option<&Plan> {
-        self.plan.as_ref().map(|(_, plan)| plan)
+/// What the debug log tells: model, instruction set, threads and bands, and what becomes of each component.
+impl fmt::Display for Scaler {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let (Some(engine), Some((_, plan)), Some(negotiated)) =
+            (&self.engine, &self.plan, &self.negotiated)
+        else {
+            return formatter.write_str("frames pass untouched");
+        };
+        let (model, upscaler) = (&engine.model.info().name, &engine.upscaler);
+        let source = &negotiated.source;
+        let (width, height) = (source.width() as usize, source.field_height() as usize);
+        let (threads, rows) = upscaler.share(width, height);
+        let cpu = upscaler.cpu().name();
+        write!(
+            formatter,
+            "model {model} on {cpu}, threads: {threads}, rows in a band: {rows}; {plan}"
+        )
     }
 }
 

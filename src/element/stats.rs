@@ -12,6 +12,8 @@ pub struct Stats {
     total: Duration,
     /// The last frames' times, in any order.
     recent: Vec<Duration>,
+    /// The model's name and the instruction set that runs it.
+    engine: Option<(String, &'static str)>,
 }
 
 impl Default for Stats {
@@ -20,6 +22,7 @@ impl Default for Stats {
             frames: 0,
             total: Duration::ZERO,
             recent: Vec::with_capacity(WINDOW),
+            engine: None,
         }
     }
 }
@@ -35,12 +38,25 @@ impl Stats {
         self.total += time;
     }
 
-    pub fn frames(&self) -> u64 {
-        self.frames
+    /// Takes note of what makes the frames from now on.
+    pub fn describe(&mut self, engine: Option<(&str, &'static str)>) {
+        self.engine = engine.map(|(model, cpu)| (model.to_owned(), cpu));
+    }
+
+    /// The property `stats`.
+    pub fn structure(&self) -> gst::Structure {
+        let builder = gst::Structure::builder("application/x-rclut-stats")
+            .field("frames", self.frames)
+            .field("mean-ms", self.mean())
+            .field("p99-ms", self.percentile_99());
+        match &self.engine {
+            Some((model, cpu)) => builder.field("model", model).field("cpu", *cpu).build(),
+            None => builder.build(),
+        }
     }
 
     /// Milliseconds a frame, over all frames.
-    pub fn mean(&self) -> f64 {
+    fn mean(&self) -> f64 {
         match self.frames {
             0 => 0.0,
             frames => milliseconds(self.total) / frames as f64,
@@ -48,7 +64,7 @@ impl Stats {
     }
 
     /// Milliseconds that 99 of 100 of the last frames stayed within.
-    pub fn percentile_99(&self) -> f64 {
+    fn percentile_99(&self) -> f64 {
         let mut sorted = self.recent.clone();
         sorted.sort_unstable();
         let rank = (sorted.len() * 99).div_ceil(100);
@@ -71,7 +87,7 @@ mod tests {
         let mut stats = Stats::default();
         (0..99).for_each(|_| stats.add(Duration::from_millis(2)));
         stats.add(Duration::from_millis(102));
-        assert_eq!(stats.frames(), 100);
+        assert_eq!(stats.frames, 100);
         assert!((stats.mean() - 3.0).abs() < 1e-9);
         assert!((stats.percentile_99() - 2.0).abs() < 1e-9);
         stats.add(Duration::from_millis(102));

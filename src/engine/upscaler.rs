@@ -88,6 +88,13 @@ impl Upscaler {
         &self.workers
     }
 
+    /// How many threads share an 8-bit plane of this size, and how many of its rows are a band.
+    #[must_use]
+    pub fn share(&self, width: usize, height: usize) -> (usize, usize) {
+        let size = Size { width, height };
+        self.eight.share(size, &self.workers, self.band_rows)
+    }
+
     /// Upscales a plane of 8-bit samples.
     ///
     /// # Errors
@@ -155,6 +162,21 @@ impl<S: Sample> Pipeline<S> {
         }
     }
 
+    /// Threads for a plane, and rows in a band. Whoever sets the band height has every thread take part, however small
+    /// the plane.
+    fn share(&self, size: Size, workers: &Workers, band_rows: usize) -> (usize, usize) {
+        let (threads, rows) = match band_rows {
+            0 => {
+                let cycles = self.plan.cycles_per_pixel() * size.width * size.height;
+                let threads = workers.paying(cycles);
+                let rows = tiles::band_rows(size.height, self.plan.halo(), threads);
+                (threads, rows)
+            }
+            rows => (workers.threads(), rows),
+        };
+        (threads.min(size.height.div_ceil(rows)), rows)
+    }
+
     fn run(
         &mut self,
         source: &Plane<S>,
@@ -166,17 +188,7 @@ impl<S: Sample> Pipeline<S> {
             width: source.width(),
             height: source.height(),
         };
-        // Whoever sets the band height has every thread take part, however small the plane.
-        let (threads, rows) = match band_rows {
-            0 => {
-                let cycles = self.plan.cycles_per_pixel() * size.width * size.height;
-                let threads = workers.paying(cycles);
-                let rows = tiles::band_rows(size.height, self.plan.halo(), threads);
-                (threads, rows)
-            }
-            rows => (workers.threads(), rows),
-        };
-        let threads = threads.min(size.height.div_ceil(rows));
+        let (threads, rows) = self.share(size, workers, band_rows);
         if self.scratches.first().is_some_and(|s| s.size() != size) {
             self.scratches.clear();
         }

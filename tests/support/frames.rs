@@ -72,7 +72,12 @@ pub fn planes(buffer: &gst::BufferRef, info: &VideoInfo) -> Vec<PlaneBytes> {
             let stride = frame.plane_stride()[plane as usize] as usize;
             let data = frame.plane_data(plane).unwrap();
             let rows = data.chunks(stride).take(height);
-            rows.flat_map(|row| row[..width * pixel].to_vec()).collect()
+            // GStreamer gives no stride for pixels of which three share four bytes.
+            let length = match pixel {
+                0 => width.div_ceil(3) * 4,
+                pixel => width * pixel,
+            };
+            rows.flat_map(|row| row[..length].to_vec()).collect()
         })
         .collect()
 }
