@@ -66,18 +66,22 @@ impl Image {
     /// If the file cannot be written; the message names it.
     pub fn save_png(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        self.to_picture()
+            .save_with_format(path, image::ImageFormat::Png)
+            .with_context(|| format!("image {}", path.display()))
+    }
+
+    /// The image as the `image` crate has it.
+    pub(crate) fn to_picture(&self) -> DynamicImage {
         let (width, height) = (self.width as u32, self.height as u32);
         let count = self.width * self.height;
         let samples = (0..count).flat_map(|i| self.planes.iter().map(move |plane| plane[i]));
         let samples = samples.collect();
-        let picture: DynamicImage = match self.planes.len() {
+        let picture = match self.planes.len() {
             1 => GrayImage::from_raw(width, height, samples).map(Into::into),
             _ => RgbImage::from_raw(width, height, samples).map(Into::into),
-        }
-        .expect("planes hold width * height samples");
-        picture
-            .save_with_format(path, image::ImageFormat::Png)
-            .with_context(|| format!("image {}", path.display()))
+        };
+        picture.expect("planes hold width * height samples")
     }
 
     /// The top left part whose width and height are the largest multiples of `factor` (the papers' "modcrop").

@@ -4,6 +4,7 @@
 //!
 //! - [`image`](mod@image): photographs in (PNG, JPEG, WebP), PNG out.
 //! - [`bicubic`]: MATLAB's `imresize`, by which the papers make their low-resolution images.
+//! - [`codec`]: x264 and JPEG, which low-resolution images may go through.
 //! - [`metrics`]: PSNR-Y and SSIM, the papers' way.
 //! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
 //! - [`sets`]: the folders that benchmark sets lie in.
@@ -22,6 +23,7 @@
 pub mod bicubic;
 pub mod checkpoint;
 pub mod cli;
+pub mod codec;
 #[cfg(feature = "torch")]
 pub mod convert;
 pub mod evaluate;

@@ -7,15 +7,16 @@ use indicatif::ParallelProgressIterator;
 use rayon::prelude::*;
 
 use super::progress_bar;
-use crate::{bicubic::Rounding, evaluate::Protocol, image};
+use crate::{bicubic::Rounding, codec::Codec, evaluate::Protocol, image};
 
 /// Make low-resolution images from full-size ones.
 ///
 /// Crops each image to a multiple of the scale, shrinks it as MATLAB's bicubic `imresize` does and writes
-/// LR/X2/NAME.png, LR/X3/NAME.png, ...
+/// LR/X2/NAME.png, LR/X3/NAME.png, ... With --codec also LR/X2_x264-23/NAME.png, ...: the small images encoded and decoded.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  rclut-trainer prepare --hr Set5/HR --lr Set5/LR_bicubic --scale 2,3,4"
+    after_help = "Example:\n  rclut-trainer prepare --hr Set5/HR --lr Set5/LR_bicubic --scale 2,3,4\n  \
+    rclut-trainer prepare --hr photos --lr small --scale 2 --codec x264:18,x264:23,x264:28,jpeg:70"
 )]
 pub struct Args {
     /// Folder of full-size PNG, JPEG or WebP images
@@ -27,6 +28,9 @@ pub struct Args {
     /// Scales, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "2,3,4", value_parser = clap::value_parser!(u32).range(2..=4))]
     scale: Vec<u32>,
+    /// Encoders to send the small images through, separated by commas: x264:CRF (needs ffmpeg), jpeg:QUALITY
+    #[arg(long, value_delimiter = ',', value_name = "CODEC:N")]
+    codec: Vec<Codec>,
     /// When sums are rounded to 8 bits
     #[arg(long, value_enum, default_value_t)]
     rounding: Rounding,
@@ -38,8 +42,8 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let files = image::list(&self.hr)?;
-        for &scale in &self.scale {
-            let folder = self.folder(scale);
+        let folders = || self.scale.iter().flat_map(|scale| self.folders(*scale));
+        for (_, folder) in folders() {
             fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
         }
         let bar = progress_bar(files.len(), "shrinking");
@@ -52,16 +56,26 @@ impl Args {
                     keep_size: self.keep_size,
                 };
                 let low = protocol.shrink(&protocol.open(file)?);
-                low.save_png(self.folder(scale).join(name.with_extension("png")))
+                self.folders(scale).try_for_each(|(codec, folder)| {
+                    let degraded = codec.map(|codec| codec.degrade(&low)).transpose();
+                    let degraded = degraded.with_context(|| format!("image {}", file.display()))?;
+                    let path = folder.join(name.with_extension("png"));
+                    degraded.as_ref().unwrap_or(&low).save_png(path)
+                })
             })
         })?;
-        for &scale in &self.scale {
-            println!("{} images in {}", files.len(), self.folder(scale).display());
+        for (_, folder) in folders() {
+            println!("{} images in {}", files.len(), folder.display());
         }
         Ok(())
     }
 
-    fn folder(&self, scale: u32) -> PathBuf {
-        self.lr.join(format!("X{scale}"))
+    /// The folders of a scale: of the clean images, and of those that an encoder had.
+    fn folders(&self, scale: u32) -> impl Iterator<Item = (Option<Codec>, PathBuf)> {
+        let clean = (None, self.lr.join(format!("X{scale}")));
+        let codecs = self.codec.iter();
+        let coded =
+            codecs.map(move |codec| (Some(*codec), self.lr.join(format!("X{scale}_{codec}"))));
+        [clean].into_iter().chain(coded)
     }
 }

@@ -1,0 +1,72 @@
+//! Small images through real encoders: `prepare --codec`, measured and learned from.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use rclut_trainer::image::Image;
+use serde_json::Value;
+
+fn trainer(args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("rclut-trainer").unwrap();
+    command.args(args);
+    command
+}
+
+fn write_photographs(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    for number in 0..3 {
+        let sample = |i: usize, c: usize| {
+            let (x, y) = ((i % 80) as f64, (i / 80) as f64);
+            (120.0 + 60.0 * (x / 3.0 + (c + number) as f64).sin() + 50.0 * (y / 4.0).cos()) as u8
+        };
+        let planes = (0..3).map(|c| (0..80 * 70).map(|i| sample(i, c)).collect());
+        let image = Image {
+            width: 80,
+            height: 70,
+            planes: planes.collect(),
+        };
+        image
+            .save_png(folder.join(format!("{number}.png")))
+            .unwrap();
+    }
+}
+
+#[test]
+fn compressed_images_lie_beside_the_clean_ones_and_measure_worse() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (high, small, json) = (at("hr"), at("small"), at("figures.json"));
+    write_photographs(Path::new(&high));
+    let args = ["prepare", "--hr", &high, "--lr", &small, "--scale", "2"];
+    trainer(&args)
+        .args(["--codec", "jpeg:90,jpeg:15"])
+        .assert()
+        .success();
+    let psnr = |low: &str| {
+        let low = at(&format!("small/{low}"));
+        let args = [
+            "test", "--model", "rclut", "--scale", "2", "--hr", &high, "--lr", &low,
+        ];
+        trainer(&args).args(["--json", &json]).assert().success();
+        let report: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+        report["mean"]["psnr_y"].as_f64().unwrap()
+    };
+    let [clean, soft, hard] = ["X2", "X2_jpeg-90", "X2_jpeg-15"].map(psnr);
+    assert!(clean > soft && soft > hard, "{clean} {soft} {hard}");
+}
+
+#[test]
+fn an_encoder_that_is_not_here_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (high, small) = (at("hr"), at("small"));
+    write_photographs(Path::new(&high));
+    let args = [
+        "prepare", "--hr", &high, "--lr", &small, "--codec", "x264:23",
+    ];
+    let failed = trainer(&args).env("PATH", folder.path()).assert().failure();
+    let message = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    for part in [".png", "x264-23", "ffmpeg cannot be run"] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
