@@ -52,7 +52,16 @@ impl Module {
         let sums = &mut sums[..width];
         sums.fill(0);
         for (offset, nodes) in self.offsets[rotation].iter().zip(&self.contributions) {
-            for (sum, sample) in sums.iter_mut().zip(input(*offset)) {
+            let pixels = sums.iter_mut().zip(input(*offset));
+            if self.interval == 0 {
+                // Every level is a node: nothing to interpolate.
+                for (sum, sample) in pixels {
+                    let sample: u16 = (*sample).into();
+                    *sum += nodes[usize::from(sample)];
+                }
+                continue;
+            }
+            for (sum, sample) in pixels {
                 let sample: u16 = (*sample).into();
                 let node = usize::from(sample >> self.interval);
                 let fraction = i64::from(sample) & ((1 << self.interval) - 1);
