@@ -15,4 +15,7 @@ if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
 fi
 "${as_root[@]}" mkdir -p "$folder"
 "${as_root[@]}" install -m 755 "target/release/$library" "$folder/"
-echo "installed $folder/$library"
+# Models that are not built in, found by name: src/engine/model/installed.rs.
+"${as_root[@]}" mkdir -p "$folder/rclut"
+"${as_root[@]}" install -m 644 luts/*.safetensors "$folder/rclut/"
+echo "installed $folder/$library and the models in $folder/rclut"

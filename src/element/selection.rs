@@ -90,7 +90,7 @@ impl Selection {
     /// # Errors
     /// [`SelectionError`] if the name is not known or the file is bad.
     pub fn open(model: &str, scale: Scale) -> Result<Self, SelectionError> {
-        let source = if Model::is_builtin_family(model) {
+        let source = if Model::is_family(model) {
             Source::Family(model.to_owned())
         } else {
             Source::open(model)?
@@ -156,7 +156,7 @@ impl Selection {
     pub fn model(&self, scale: u32) -> Result<Option<Arc<Model>>, SelectionError> {
         match &self.source {
             Source::Family(_) if self.passes(scale) => Ok(None),
-            Source::Family(family) => Ok(Some(Model::builtin(family, scale)?)),
+            Source::Family(family) => Ok(Some(Model::named(family, scale)?)),
             Source::File { model, .. } => Ok(Some(model.clone())),
         }
     }
@@ -173,13 +173,7 @@ impl Source {
         // A bare word is more likely a mistyped family than a file.
         let is_word = !path.contains(['/', '\\', '.']);
         if is_word && !std::path::Path::new(path).exists() {
-            return Err(SelectionError::Model(ModelError::UnknownBuiltin {
-                name: path.to_owned(),
-                expected: format!(
-                    "{}, or the path of a .safetensors file",
-                    Model::builtin_names().collect::<Vec<_>>().join(", ")
-                ),
-            }));
+            return Err(SelectionError::Model(Model::unknown_name(path)));
         }
         let model = Model::open(path).map_err(|error| match error {
             error @ ModelError::Io { .. } => SelectionError::Model(error),

@@ -98,7 +98,7 @@ pub fn properties() -> Vec<glib::ParamSpec> {
     vec![
         glib::ParamSpecString::builder("model")
             .nick("Model")
-            .blurb("A built-in family of models, or the path of a .safetensors file")
+            .blurb("A family of models, built in or installed, or the path of a .safetensors file")
             .default_value(DEFAULT_MODEL)
             .mutable_playing()
             .build(),

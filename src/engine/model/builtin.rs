@@ -25,7 +25,7 @@ impl Builtin {
     }
 }
 
-static BUILTINS: [Builtin; 3] = [
+static BUILTINS: [Builtin; 4] = [
     Builtin::new(
         "rclut",
         2,
@@ -41,6 +41,11 @@ static BUILTINS: [Builtin; 3] = [
         4,
         include_bytes!("../../../luts/rclut-x4.safetensors"),
     ),
+    Builtin::new(
+        "srlut",
+        2,
+        include_bytes!("../../../luts/srlut-x2.safetensors"),
+    ),
 ];
 
 impl Model {
@@ -51,24 +56,23 @@ impl Model {
             .map(|builtin| format!("{}-x{}", builtin.family, builtin.scale))
     }
 
-    /// Whether a built-in family, such as `rclut`, has this name.
+    /// Whether a family, such as `rclut`, is built in at a scale.
     #[must_use]
-    pub fn is_builtin_family(family: &str) -> bool {
-        BUILTINS.iter().any(|builtin| builtin.family == family)
+    pub fn is_builtin(family: &str, scale: u32) -> bool {
+        BUILTINS
+            .iter()
+            .any(|builtin| builtin.family == family && builtin.scale == scale)
     }
 
     /// The built-in model of a family and scale, parsed at its first use and shared from then on.
     ///
     /// # Errors
-    /// [`ModelError::UnknownBuiltin`] if there is none.
+    /// [`ModelError::UnknownName`] if there is none.
     pub fn builtin(family: &str, scale: u32) -> Result<Arc<Self>, ModelError> {
         let found = BUILTINS
             .iter()
             .find(|builtin| builtin.family == family && builtin.scale == scale);
-        let builtin = found.ok_or_else(|| ModelError::UnknownBuiltin {
-            name: format!("{family}-x{scale}"),
-            expected: Self::builtin_names().collect::<Vec<_>>().join(", "),
-        })?;
+        let builtin = found.ok_or_else(|| Self::unknown_name(&format!("{family}-x{scale}")))?;
         let parsed = builtin
             .parsed
             .get_or_try_init(|| Self::from_bytes(builtin.file).map(Arc::new));

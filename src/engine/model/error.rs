@@ -29,9 +29,16 @@ pub enum ModelError {
     /// The file holds a tensor that no branch of the graph reads.
     #[error("tensor `{name}` is not part of the graph, expected only those that its branches read")]
     UnexpectedTensor { name: String },
-    /// No built-in model has this name.
-    #[error("no built-in model is called `{name}`, expected one of: {expected}")]
-    UnknownBuiltin { name: String, expected: String },
+    /// No model has this name.
+    #[error(
+        "no model is called `{name}`: expected one that is built in ({builtin}) or a file of that name, .safetensors, in a \
+         folder of models (looked in {folders})"
+    )]
+    UnknownName {
+        name: String,
+        builtin: String,
+        folders: String,
+    },
 }
 
 impl ModelError {

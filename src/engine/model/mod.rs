@@ -5,6 +5,7 @@ mod container;
 mod error;
 mod file;
 mod graph;
+mod installed;
 mod notation;
 
 use std::fmt;
@@ -18,6 +19,7 @@ pub use graph::{
     Border, Branch, Graph, MAX_BRANCHES, MAX_OFFSET, MAX_RC_SIZE, MAX_SCALE, MAX_STAGES, Offset,
     Pattern, RcModule, Rounding, Stage, rotate_offset, rotate_sub_pixel,
 };
+pub use installed::FOLDERS_VARIABLE;
 pub use notation::PRESETS;
 
 /// Thresholds of an RC module's squash: R is the number of them that the sum reaches, 0..=254.

@@ -89,19 +89,19 @@ impl Cli {
     }
 }
 
-/// A model by the file's path, by the name `family-xN` of a built-in one, or by its family and a scale.
+/// A model by the file's path, by the name `family-xN` of one that is built in or installed, or by its family and a scale.
 fn find_model(name: &str, scale: Option<u32>) -> Result<Arc<Model>> {
     let model = if Path::new(name).is_file() || name.ends_with(".safetensors") {
         let model = Model::open(name);
         Arc::new(model.with_context(|| format!("model {name}"))?)
     } else if let Some((family, digits)) = name.rsplit_once("-x") {
-        Model::builtin(family, digits.parse().unwrap_or_default())
+        Model::named(family, digits.parse().unwrap_or_default())
             .with_context(|| format!("model `{name}` is no file"))?
     } else {
         let scale = scale.with_context(|| {
             format!("model `{name}`: no file; a built-in family needs a scale, such as `{name}-x2`")
         })?;
-        Model::builtin(name, scale).with_context(|| format!("model `{name}` is no file"))?
+        Model::named(name, scale).with_context(|| format!("model `{name}` is no file"))?
     };
     if let Some(scale) = scale {
         let found = model.graph().scale;
