@@ -1,6 +1,6 @@
 # The two commands of the README, and those of whoever works on rclut. Nothing else is decided here.
 
-.PHONY: demo test trainer install setup libtorch
+.PHONY: demo test bench trainer install setup libtorch
 
 # Plays the bundled clip through the plugin and shows what it gains: target/demo/.
 demo: setup
@@ -10,6 +10,11 @@ demo: setup
 test: setup libtorch
 	G_DEBUG=fatal_warnings cargo test --workspace
 	cargo test -p rclut-trainer --features torch --lib --test 'torch_*'
+
+# Cycles a pixel of every operation, frames a second of whole pipelines beside their peers: target/bench/. Wants a quiet machine.
+bench: setup
+	cargo bench --bench kernels
+	cargo bench --bench pipeline
 
 # The trainer with all of its commands: target/release/rclut-trainer. Without libtorch, `train` and `convert` are left out.
 trainer: libtorch

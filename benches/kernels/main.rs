@@ -1,0 +1,142 @@
+//! What does a pixel cost in each operation, by instruction set?
+//!
+//!     cargo bench --bench kernels -- 's x2'
+//!
+//! Cycles of the time stamp counter for each pixel of the source (criterion's `c/e`), one thread, on the luma of a natural frame.
+//! Each graph has one branch, so that its figure is that of the branch's kernels between loading and finishing.
+//! Where the processor has no such counter it is nanoseconds.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
+use gstrclut::engine::{
+    Cpu, Filter, Options, Plane, PlaneMut, Resampler, Siting, Upscaler, Workers, model::Graph,
+};
+use support::{
+    frames,
+    models::{self, Lines},
+};
+
+#[cfg(not(target_arch = "x86_64"))]
+use criterion::measurement::WallTime as Clock;
+#[cfg(target_arch = "x86_64")]
+use criterion_cycles_per_byte::CyclesPerByte as Clock;
+
+#[cfg(target_arch = "x86_64")]
+const CLOCK: Clock = criterion_cycles_per_byte::CyclesPerByte;
+#[cfg(not(target_arch = "x86_64"))]
+const CLOCK: Clock = criterion::measurement::WallTime;
+
+const WIDTH: usize = 1920;
+/// A quarter of the frame is enough, and keeps the slowest kernels bearable.
+const HEIGHT: usize = 270;
+
+/// Name, graph, RC tables and scales.
+const OPERATIONS: [(&str, &str, Lines, &[u32]); 6] = [
+    ("square", "s", Lines::Straight, &[1, 2, 3, 4]),
+    ("pattern", "y", Lines::Straight, &[1, 2, 3, 4]),
+    ("rc3 + point", "3'", Lines::Straight, &[1, 2, 4]),
+    ("rc7 + point", "7'", Lines::Straight, &[1]),
+    ("rc7 + pattern", "7", Lines::Straight, &[1]),
+    ("general rc7 + point", "7'", Lines::Bent, &[1]),
+];
+
+fn luma() -> Vec<u8> {
+    gst::init().expect("GStreamer");
+    let info = frames::info(WIDTH as u32, HEIGHT as u32);
+    let frame = frames::natural(&frames::bundled_clip(), &info, 1).expect("the bundled clip");
+    frames::luma(&frame[0], &info)
+}
+
+fn look_ups(criterion: &mut Criterion<Clock>) {
+    let luma = luma();
+    let deep: Vec<u16> = luma.iter().map(|sample| u16::from(*sample) << 2).collect();
+    for (name, notation, lines, scales) in OPERATIONS {
+        for scale in scales {
+            let graph = Graph::parse(notation, *scale).expect("a graph of this file");
+            let model = models::natural(name, &graph, lines);
+            let mut group = group(criterion, &format!("{name} x{scale}"));
+            for cpu in levels() {
+                let options = Options {
+                    threads: 1,
+                    cpu: Some(cpu),
+                    ..Options::default()
+                };
+                let mut upscaler = Upscaler::new(&model, options).expect("an upscaler");
+                eight_bits(&mut group, cpu, &mut upscaler, &luma);
+                ten_bits(&mut group, cpu, &mut upscaler, &deep);
+            }
+        }
+    }
+}
+
+fn resampler(criterion: &mut Criterion<Clock>) {
+    let luma = luma();
+    let workers = Workers::new(1).expect("no threads");
+    let sited = Siting::Cosited;
+    for scale in [2, 3, 4] {
+        let mut resampler =
+            Resampler::new(scale, Filter::Bicubic, sited, sited, workers.clone(), 0);
+        let source = Plane::new(&luma, WIDTH, HEIGHT, WIDTH).expect("a plane");
+        let mut output = vec![0; WIDTH * HEIGHT * scale * scale];
+        let mut group = group(criterion, &format!("bicubic x{scale}"));
+        // The resampler follows the environment, not an option.
+        let cpu = Cpu::allowed(None).expect("a known RCLUT_CPU");
+        group.bench_function(BenchmarkId::new(cpu.name(), "8 bits"), |bencher| {
+            let width = WIDTH * scale;
+            let mut to = PlaneMut::new(&mut output, width, HEIGHT * scale, width).expect("a plane");
+            bencher.iter(|| resampler.plane_u8(&source, &mut to));
+        });
+    }
+}
+
+/// The instruction sets that may be used here, the lowest first.
+fn levels() -> impl Iterator<Item = Cpu> {
+    let highest = Cpu::allowed(None).expect("a known RCLUT_CPU");
+    Cpu::ALL.into_iter().filter(move |cpu| *cpu <= highest)
+}
+
+fn group<'a>(criterion: &'a mut Criterion<Clock>, name: &str) -> BenchmarkGroup<'a, Clock> {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements((WIDTH * HEIGHT) as u64));
+    group
+}
+
+fn eight_bits(group: &mut BenchmarkGroup<Clock>, cpu: Cpu, upscaler: &mut Upscaler, luma: &[u8]) {
+    let scale = upscaler.scale();
+    let source = Plane::new(luma, WIDTH, HEIGHT, WIDTH).expect("a plane");
+    let mut output = vec![0; WIDTH * HEIGHT * scale * scale];
+    group.bench_function(BenchmarkId::new(cpu.name(), "8 bits"), |bencher| {
+        let width = WIDTH * scale;
+        let mut to = PlaneMut::new(&mut output, width, HEIGHT * scale, width).expect("a plane");
+        bencher.iter(|| upscaler.plane_u8(&source, &mut to));
+    });
+}
+
+fn ten_bits(group: &mut BenchmarkGroup<Clock>, cpu: Cpu, upscaler: &mut Upscaler, deep: &[u16]) {
+    let scale = upscaler.scale();
+    let source = Plane::new(deep, WIDTH, HEIGHT, WIDTH).expect("a plane");
+    let mut output = vec![0; WIDTH * HEIGHT * scale * scale];
+    group.bench_function(BenchmarkId::new(cpu.name(), "10 bits"), |bencher| {
+        let width = WIDTH * scale;
+        let mut to = PlaneMut::new(&mut output, width, HEIGHT * scale, width).expect("a plane");
+        bencher.iter(|| upscaler.plane_u16(&source, &mut to, 10));
+    });
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default()
+        .with_measurement(CLOCK)
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(500))
+        .without_plots();
+    targets = look_ups, resampler
+}
+criterion_main!(kernels);

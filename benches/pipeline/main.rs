@@ -1,0 +1,157 @@
+//! How many frames a second does a whole pipeline make, beside its peers on the same frames?
+//!
+//!     cargo bench --bench pipeline -- --record NAME
+//!
+//! Every session is a process of its own: sizes, threads and instruction sets do not meet in one. In it `rclut` with each
+//! model, `videoscale method=lanczos` and FSRCNNX take turns. Figures are medians over rounds, printed and written to
+//! `target/bench/record.json` with a plot beside it; `--record` also keeps them in benches/records and docs/images.
+
+mod fsrcnnx;
+mod memory;
+mod player;
+mod plot;
+mod record;
+mod session;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use gstrclut::engine::{Cpu, Options, Upscaler};
+use record::{Machine, Packing, Record, Speed};
+use session::Session;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Keep the figures under this name, a word for the machine.
+    #[arg(long, value_name = "NAME")]
+    record: Option<String>,
+    /// A video whose frames are scaled.
+    #[arg(long, value_name = "FILE", default_value_os_t = support::frames::bundled_clip())]
+    video: PathBuf,
+    /// Only this session, with the instruction set that RCLUT_CPU allows; JSON on standard output.
+    #[arg(long, value_name = "SESSION")]
+    session: Option<Session>,
+    /// Threads of `--session` and `--memory`.
+    #[arg(long, default_value_t = 2)]
+    threads: u32,
+    /// Only the memory that the model of this name needs; MiB on standard output.
+    #[arg(long, value_name = "MODEL")]
+    memory: Option<String>,
+    /// Cargo says so.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    gst::init()?;
+    gstrclut::plugin_register_static()?;
+    if let Some(session) = arguments.session {
+        let speeds = session::run(session, arguments.threads, &arguments.video)?;
+        println!("{}", serde_json::to_string(&speeds)?);
+    } else if let Some(model) = &arguments.memory {
+        println!("{}", memory::resident_mib(model, arguments.threads)?);
+    } else {
+        everything(&arguments)?;
+    }
+    Ok(())
+}
+
+/// Runs every session and writes the record.
+fn everything(arguments: &Arguments) -> Result<()> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    let target = target.context("cargo's target folder")?;
+    let record = Record {
+        machine: Machine::here(),
+        speeds: speeds(&arguments.video)?,
+        packing: packing()?,
+        memory: memory::all(arguments.threads)?,
+        operations: record::operations(&target.join("criterion"))?,
+    };
+    let folder = target.join("bench");
+    fs::create_dir_all(&folder)?;
+    let (json, svg) = (folder.join("record.json"), folder.join("speed.svg"));
+    fs::write(&json, serde_json::to_string_pretty(&record)?)?;
+    plot::write(&svg, &record)?;
+    println!("{}\n{}", json.display(), svg.display());
+    if let Some(name) = &arguments.record {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let records = root.join("benches/records");
+        fs::create_dir_all(&records)?;
+        fs::copy(&json, records.join(format!("{name}.json")))?;
+        fs::copy(&svg, root.join("docs/images/speed.svg"))?;
+    }
+    Ok(())
+}
+
+/// Every session at every instruction set that this processor has, and on one thread at the highest.
+fn speeds(video: &Path) -> Result<Vec<Speed>> {
+    let highest = Cpu::allowed(None)?;
+    let mut runs: Vec<(Session, Cpu, u32)> = Vec::new();
+    for session in [Session::X2, Session::X3, Session::X4] {
+        let levels = Cpu::ALL.into_iter().rev().filter(|cpu| *cpu <= highest);
+        runs.extend(levels.map(|cpu| (session, cpu, 2)));
+    }
+    runs.extend([Session::X2, Session::Small].map(|session| (session, highest, 1)));
+    let mut speeds = Vec::new();
+    for (session, cpu, threads) in runs {
+        let started = Instant::now();
+        let json = child(|command| {
+            command.arg("--session").arg(session.argument());
+            command.arg("--threads").arg(threads.to_string());
+            command.arg("--video").arg(video);
+            command.env("RCLUT_CPU", cpu.name());
+        })?;
+        let new: Vec<Speed> = serde_json::from_str(&json)?;
+        for speed in &new {
+            println!("{speed}");
+        }
+        println!("({:.0} s)\n", started.elapsed().as_secs_f64());
+        speeds.extend(new);
+    }
+    Ok(speeds)
+}
+
+/// How long each model takes to be packed for each instruction set.
+fn packing() -> Result<Vec<Packing>> {
+    const TIMES: usize = 5;
+    let mut packing = Vec::new();
+    for model in [2, 3, 4].into_iter().flat_map(support::models::all) {
+        for cpu in Cpu::ALL.into_iter().filter(|cpu| *cpu <= Cpu::detected()) {
+            let options = Options {
+                threads: 1,
+                cpu: Some(cpu),
+                ..Options::default()
+            };
+            let time = || -> Result<f64> {
+                let started = Instant::now();
+                Upscaler::new(&model, options.clone())?;
+                Ok(1000.0 * started.elapsed().as_secs_f64())
+            };
+            let times: Vec<f64> = (0..TIMES).map(|_| time()).collect::<Result<_>>()?;
+            packing.push(Packing {
+                model: format!("{} x{}", model.info().name, model.scale()),
+                cpu: cpu.name().to_owned(),
+                milliseconds: session::median(times),
+            });
+        }
+    }
+    Ok(packing)
+}
+
+/// What a process of this program prints.
+fn child(set_up: impl FnOnce(&mut Command)) -> Result<String> {
+    let mut command = Command::new(env::current_exe()?);
+    set_up(&mut command);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,7 @@
+//! What the benchmarks share: frames to scale and models to scale them with.
+#![allow(dead_code, reason = "each benchmark uses its own part")]
+
+pub mod frames;
+pub mod models;
+#[path = "../../tests/support/tables.rs"]
+pub mod tables;
