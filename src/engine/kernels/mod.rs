@@ -13,6 +13,8 @@ pub mod unfold;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(test)]
+mod check;
 
 use super::model::rotate_sub_pixel;
 

@@ -164,7 +164,10 @@ impl Finish {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{kernels::slots, reference};
+    use crate::engine::{
+        kernels::{check::cpus, slots},
+        reference,
+    };
 
     /// Every kind of stage end.
     fn stages() -> impl Iterator<Item = Stage> {
@@ -204,16 +207,6 @@ mod tests {
                 "sum {sum} of {stage:?}, {depth} bits, {cpu:?}"
             );
         }
-    }
-
-    fn cpus() -> impl Iterator<Item = Cpu> {
-        Cpu::ALL.into_iter().filter(|cpu| {
-            let has = *cpu <= Cpu::detected();
-            if !has {
-                println!("SKIPPED: {} is more than this processor has", cpu.name());
-            }
-            has
-        })
     }
 
     #[test]

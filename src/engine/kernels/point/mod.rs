@@ -5,6 +5,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 use super::{Accumulator, simplex::Table};
 use crate::engine::cpu::Cpu;

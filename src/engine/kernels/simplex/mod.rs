@@ -7,6 +7,8 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod layout;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 use super::{Accumulator, Sample};
 use crate::engine::{
