@@ -225,7 +225,13 @@ impl<'a, T> PlaneMut<'a, T> {
         (0..layout.height).step_by(rows).map(move |first| {
             let height = rows.min(layout.height - first);
             let all = std::mem::take(&mut rest);
-            let end = all.len().min(height * layout.stride);
+            let is_last = first + height == layout.height;
+            // The stride says nothing of the last row, nor of an only one.
+            let end = if is_last {
+                all.len()
+            } else {
+                height * layout.stride
+            };
             let (data, below) = all.split_at_mut(end);
             rest = below;
             (
@@ -264,5 +270,15 @@ mod tests {
                 assert!(row[3..].iter().all(|v| *v == 0), "bands of {rows}");
             }
         }
+    }
+
+    #[test]
+    fn an_only_row_may_be_longer_than_its_stride() {
+        let mut data = [0u8; 3];
+        let mut plane = PlaneMut::new(&mut data, 3, 1, 0).unwrap();
+        for (_, mut band) in plane.bands(4) {
+            band.row_mut(0).fill(1);
+        }
+        assert_eq!(data, [1; 3]);
     }
 }
