@@ -5,6 +5,10 @@
 set -euo pipefail
 version=2.13.0
 
+if [ -n "${LIBTORCH:-}" ] && [ ! -e "$LIBTORCH/lib/libtorch.so" ]; then
+    echo "LIBTORCH=$LIBTORCH: found no lib/libtorch.so in it, expected the folder that holds lib and include" >&2
+    exit 1
+fi
 if [ -n "${LIBTORCH:-}${LIBTORCH_USE_PYTORCH:-}" ]; then
     exit 0
 fi

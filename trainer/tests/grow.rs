@@ -6,6 +6,7 @@ mod training;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{self, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -133,55 +134,82 @@ fn a_run_stopped_in_any_phase_ends_with_the_same_file() {
     assert!(!checkpoint_path(&parts.output).exists());
 }
 
+/// `grow` as a user types it, run in the folder of the photographs, killed once it has a checkpoint.
+struct Command<'a> {
+    data: &'a Path,
+    output: PathBuf,
+}
+
+impl Command<'_> {
+    /// The command behind a prefix of words.
+    fn behind(&self, words: &[&str]) -> process::Command {
+        let trainer = env!("CARGO_BIN_EXE_rclut-trainer");
+        let grow = "grow --graph s --scale 2 --total-iter 300 --crop-size 16 --batch-size 4 --save-step 20 --threads 2 \
+            --name tiny --data . -o";
+        let words: Vec<&str> = words
+            .iter()
+            .copied()
+            .chain([trainer])
+            .chain(grow.split_whitespace())
+            .collect();
+        let mut command = process::Command::new(words[0]);
+        command.args(&words[1..]).arg(&self.output);
+        command.current_dir(self.data).stderr(Stdio::piped());
+        command
+    }
+
+    fn succeed(&self) {
+        assert!(self.behind(&[]).status().unwrap().success());
+    }
+
+    fn kill_at_first_checkpoint(&self) {
+        let mut killed = self.behind(&[]).stderr(Stdio::null()).spawn().unwrap();
+        let checkpoint = checkpoint_path(&self.output);
+        while !checkpoint.exists() && killed.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        assert!(!self.output.exists(), "it was killed too late");
+    }
+}
+
 #[test]
 fn a_killed_command_goes_on_and_ends_with_the_same_file() {
     let (data, out) = (photographs(3), tempfile::tempdir().unwrap());
-    let command = |name: &str| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rclut-trainer"));
-        command.args([
-            "grow",
-            "--graph",
-            "s d",
-            "--scale",
-            "2",
-            "--total-iter",
-            "300",
-        ]);
-        command.args([
-            "--crop-size",
-            "16",
-            "--batch-size",
-            "4",
-            "--save-step",
-            "20",
-            "--threads",
-            "2",
-        ]);
-        command
-            .args(["--name", "tiny", "--data", "."])
-            .current_dir(data.path());
-        command
-            .arg("-o")
-            .arg(out.path().join(name))
-            .stderr(std::process::Stdio::null());
-        command
+    let [whole, parts] = ["whole", "parts"].map(|name| Command {
+        data: data.path(),
+        output: out.path().join(name),
+    });
+    whole.succeed();
+    parts.kill_at_first_checkpoint();
+    parts.succeed();
+    let tables = |command: &Command| Model::open(&command.output).unwrap().tables().to_vec();
+    assert!(tables(&whole) == tables(&parts));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_stops_a_run_and_the_last_checkpoint_stays() {
+    let (data, out) = (photographs(3), tempfile::tempdir().unwrap());
+    let command = Command {
+        data: data.path(),
+        output: out.path().join("tiny"),
     };
-    assert!(command("whole.safetensors").status().unwrap().success());
-    let checkpoint = checkpoint_path(&out.path().join("parts.safetensors"));
-    let mut killed = command("parts.safetensors").spawn().unwrap();
-    while !checkpoint.exists() && killed.try_wait().unwrap().is_none() {
-        thread::sleep(Duration::from_millis(1));
-    }
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert!(command("parts.safetensors").status().unwrap().success());
-    let tables = |name: &str| {
-        Model::open(out.path().join(name))
-            .unwrap()
-            .tables()
-            .to_vec()
-    };
-    assert!(tables("whole.safetensors") == tables("parts.safetensors"));
+    command.kill_at_first_checkpoint();
+    let checkpoint = checkpoint_path(&command.output);
+    let before = fs::read(&checkpoint).unwrap();
+
+    // A limit on the size of files fails a write as a full disk does.
+    let limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "sh"];
+    let Output { status, stderr, .. } = command.behind(&limited).output().unwrap();
+    let error = String::from_utf8_lossy(&stderr);
+    assert!(
+        !status.success() && error.contains("cannot write") && error.contains("tiny.checkpoint"),
+        "{error}"
+    );
+    assert!(fs::read(&checkpoint).unwrap() == before);
+    command.succeed();
 }
 
 #[test]

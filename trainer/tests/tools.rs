@@ -361,7 +361,10 @@ fn a_report_holds_figures_curves_and_crops() {
 #[test]
 fn a_grown_model_comes_with_its_report() {
     let folder = TempDir::new().unwrap();
-    let (data, report) = (folder.path().join("photos"), folder.path().join("report"));
+    let (data, report) = (
+        folder.path().join("photos"),
+        folder.path().join("report/tiny"),
+    );
     fs::create_dir(&data).unwrap();
     for number in 0..2 {
         let plane = (0..96 * 96)
@@ -387,14 +390,7 @@ fn a_grown_model_comes_with_its_report() {
         "50",
     ];
     let small = ["--batch-size", "2", "--crop-size", "16", "--threads", "1"];
-    let paths = [
-        "--data",
-        text(&data),
-        "-o",
-        text(&model),
-        "--report",
-        text(&report),
-    ];
+    let paths = ["--data", text(&data), "-o", text(&model)];
     output(&[&args[..], &small, &paths, &["--report-on", text(&data)]].concat());
 
     let scalars = history::load(&report.join(history::FILE_NAME)).unwrap();

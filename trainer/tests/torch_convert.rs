@@ -4,14 +4,17 @@
 #[path = "support/networks.rs"]
 mod networks;
 
+use std::path::Path;
+
 use gstrclut::engine::{
     model::{Graph, Info, Model, Pattern},
     reference::{self, Image},
 };
 use networks::network;
 use rclut_trainer::{
-    convert,
+    checkpoint, convert,
     network::{Block, Network, RcActivation, to_levels},
+    published::{network_of, tables_of_networks},
 };
 use tch::Tensor;
 
@@ -273,4 +276,32 @@ fn weights_that_are_no_numbers_are_refused_by_place() {
         error.contains("stage 2, branch 1") && error.contains("finite"),
         "{error}"
     );
+}
+
+#[test]
+fn a_released_network_is_read_out_as_its_release_reads_it() {
+    for (text, scale, file) in [("s y ; s y", 2, "mulut.pth"), ("srlut", 3, "srlut.pth")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints");
+        let tensors = checkpoint::read(&path.join(file)).unwrap();
+        let mut graph = Graph::parse(text, scale).unwrap();
+        for stage in &mut graph.stages {
+            stage.interval = 6;
+        }
+        let model = convert(&network_of(&tensors, &graph).unwrap().in_double(), 6);
+        let released = tables_of_networks(&tensors, &graph).unwrap();
+        let stages = model.tables().iter().zip(&released).enumerate();
+        for (index, (found, expected)) in stages {
+            let outputs = graph.outputs(index);
+            for (found, expected) in found.iter().zip(expected) {
+                let rows = found.table.chunks_exact(outputs);
+                let rows = rows.zip(expected.table.chunks_exact(outputs));
+                // The last node of an axis stands for 256 here and for 255 there.
+                let inner = |row: usize| (0..4).all(|axis| row / 5_usize.pow(axis) % 5 < 4);
+                let differing = rows
+                    .enumerate()
+                    .filter(|(row, (found, expected))| inner(*row) && found != expected);
+                assert_eq!(differing.count(), 0, "{file}, stage {}", index + 1);
+            }
+        }
+    }
 }

@@ -55,8 +55,12 @@ fn trainer(arguments: &str) -> Command {
 }
 
 fn train(model: &str, data: &Path, folder: &Path, more: &str) -> Command {
+    train_of_features(8, model, data, folder, more)
+}
+
+fn train_of_features(nf: u32, model: &str, data: &Path, folder: &Path, more: &str) -> Command {
     trainer(&format!(
-        "train --model {} --nf 8 --threads 2 --batch-size 4 --crop-size 16 --display-step 1 --val-step 20 --save-step 10 \
+        "train --model {} --nf {nf} --threads 2 --batch-size 4 --crop-size 16 --display-step 1 --val-step 20 --save-step 10 \
          --train-dir {} --exp-dir {} {more}",
         model.replace(' ', "|"),
         data.display(),
@@ -179,6 +183,37 @@ fn a_killed_run_ends_with_the_files_of_an_uninterrupted_one() {
     succeed(command(&killed));
     for name in ["last.safetensors", "best.safetensors", history::FILE_NAME] {
         assert!(read(&killed, name) == read(&whole, name), "{name} differs");
+    }
+}
+
+#[test]
+fn a_released_network_is_trained_further() {
+    let (data, folder) = (photographs(3), tempfile::tempdir().unwrap());
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints");
+    for (graph, scale, file) in [("srlut", 3, "srlut.pth"), ("s y ; s y", 2, "mulut.pth")] {
+        let network = folder.path().join("network.safetensors");
+        succeed(trainer(&format!(
+            "import --network --graph {} --scale {scale} -o {} {}",
+            graph.replace(' ', "|"),
+            network.display(),
+            released.join(file).display()
+        )));
+        let run = folder.path().join("run");
+        let more = format!(
+            "--scale {scale} --init {} --total-iter 60 --lr0 4e-3 --restart",
+            network.display()
+        );
+        succeed(train_of_features(4, graph, data.path(), &run, &more));
+        let (first, last) = losses(&run, 5);
+        assert!(last < first, "{file}: the loss went from {first} to {last}");
+        let report = fs::read_to_string(run.join("report/report.md")).unwrap();
+        assert!(report.contains("(loss.svg)"), "{report}");
+
+        let error = fail(train("d", data.path(), &folder.path().join("other"), &more));
+        assert!(
+            error.contains("network.safetensors: found s") && error.contains("expected d"),
+            "{error}"
+        );
     }
 }
 

@@ -24,6 +24,10 @@ use crate::{
     },
 };
 
+/// The papers' interval: 16 levels between nodes.
+const INTERVAL: u32 = 4;
+const UNSPECIFIED: &str = "unspecified";
+
 /// Convert a trained network to a model.
 ///
 /// Every unit is read out on its grid and every RC module into fixed point. With --test-dir the network and the model are
@@ -40,7 +44,7 @@ pub struct Args {
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
     /// Interval bits: 2^N levels between the nodes of 4-D tables
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(3..=6))]
+    #[arg(long, default_value_t = INTERVAL, value_parser = clap::value_parser!(u32).range(3..=6))]
     interval: u32,
     /// Folder of sets, such as Set5, to compare network and model on
     #[arg(long, alias = "testDir", value_name = "DIR")]
@@ -52,7 +56,7 @@ pub struct Args {
     #[arg(long)]
     name: Option<String>,
     /// The model's licence
-    #[arg(long, default_value = "unspecified")]
+    #[arg(long, default_value = UNSPECIFIED)]
     licence: String,
     /// Processor threads, 0 for all cores
     #[arg(long, default_value_t = 0)]
@@ -62,9 +66,14 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         openmp::let_threads_sleep()?;
+        let stem = self.output.file_stem();
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        let name = self.name.clone().or(stem);
+        let name = name.context("-o: expected a file's name")?;
         let checkpoint = Checkpoint::open(&self.checkpoint)?;
         let network = checkpoint.network(Device::Cpu)?.in_double();
-        let info = self.info(&checkpoint.description)?;
+        let mut info = info(&checkpoint.description, name, self.interval);
+        info.licence.clone_from(&self.licence);
         let model = convert::to_model(&network, self.interval, info)?;
         model.save(&self.output)?;
         println!("{}", self.output.display());
@@ -77,28 +86,6 @@ impl Args {
             fs::write(path, json).with_context(|| format!("report {}", path.display()))?;
         }
         Ok(())
-    }
-
-    fn info(&self, description: &Description) -> Result<Info> {
-        let stem = self.output.file_stem();
-        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
-        let provenance = json!({
-            "method": "train and convert",
-            "network": description.architecture.to_string(),
-            "task": description.task,
-            "training": description.request,
-            "steps": description.steps,
-            "interval": self.interval,
-        });
-        Ok(Info {
-            name: self
-                .name
-                .clone()
-                .or(stem)
-                .context("-o: expected a file's name")?,
-            licence: self.licence.clone(),
-            provenance: provenance.as_object().expect("an object").clone(),
-        })
     }
 
     fn compare(
@@ -119,6 +106,31 @@ impl Args {
         }
         Ok(comparisons)
     }
+}
+
+/// What a model says of the network that it was read out from.
+fn info(description: &Description, name: String, interval: u32) -> Info {
+    let provenance = json!({
+        "method": "train and convert",
+        "network": description.architecture.to_string(),
+        "task": description.task,
+        "training": description.request,
+        "steps": description.steps,
+        "interval": interval,
+    });
+    Info {
+        name,
+        licence: UNSPECIFIED.to_owned(),
+        provenance: provenance.as_object().expect("an object").clone(),
+    }
+}
+
+/// The model of a trained network at the usual interval.
+pub(super) fn model_of(checkpoint: &Path, name: String) -> Result<Model> {
+    let checkpoint = Checkpoint::open(checkpoint)?;
+    let network = checkpoint.network(Device::Cpu)?.in_double();
+    let info = info(&checkpoint.description, name, INTERVAL);
+    convert::to_model(&network, INTERVAL, info)
 }
 
 fn print(name: &str, comparison: &Comparison) {

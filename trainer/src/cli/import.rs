@@ -53,6 +53,10 @@ pub struct Args {
     /// Interval bits of the tables read out of a checkpoint
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(3..=6))]
     interval: u32,
+    /// Write the networks of a .pth checkpoint as a checkpoint that `convert` reads and `train --init` starts from
+    #[cfg(feature = "torch")]
+    #[arg(long, conflicts_with_all = ["table", "interval", "border"])]
+    network: bool,
     /// Tables with published names, STAGE.BRANCH=FILE, or one .pth checkpoint
     #[arg(value_name = "FILES")]
     files: Vec<String>,
@@ -115,6 +119,10 @@ impl Args {
             (Some(BorderName::Reflect), _) | (None, "srlut") => Border::Reflect,
             _ => Border::Edge,
         };
+        #[cfg(feature = "torch")]
+        if self.network {
+            return self.import_network(graph);
+        }
         let tables = match &self.files[..] {
             [file] if self.table.is_empty() && is_checkpoint(file) => {
                 self.read_networks(&mut graph, file.as_ref())?
@@ -126,6 +134,28 @@ impl Args {
         let notation = model.graph().notation();
         println!("{}: {notation} at x{}", self.output.display(), self.scale);
         Ok(())
+    }
+
+    /// Our networks know one border: edges are repeated.
+    #[cfg(feature = "torch")]
+    fn import_network(&self, mut graph: Graph) -> Result<()> {
+        use crate::train::{
+            checkpoint::{Description, save},
+            task::Task,
+        };
+        let [file] = &self.files[..] else {
+            bail!(
+                "--network: found {} files, expected one .pth checkpoint",
+                self.files.len()
+            );
+        };
+        graph.border = Border::Edge;
+        let network = published::network_of(&checkpoint::read(Path::new(file))?, &graph);
+        let network = network.with_context(|| format!("checkpoint {file}"))?;
+        let architecture = network.architecture().clone();
+        println!("{}: {architecture}", self.output.display());
+        let description = Description::new(architecture, Task::Sr, format!("imported from {file}"));
+        save(&self.output, &description, &network, &[])
     }
 
     /// The tables that a checkpoint's networks make at the interval asked for.

@@ -12,6 +12,7 @@ mod inspect;
 mod openmp;
 mod prepare;
 mod report;
+mod terminal;
 mod test;
 #[cfg(feature = "torch")]
 mod train;

@@ -1,6 +1,6 @@
 //! `report`: a model's figures, curves and crops as a folder to read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use gstrclut::engine::Model;
@@ -9,7 +9,7 @@ use super::{find_model, progress_bar};
 use crate::{
     bicubic::Rounding,
     evaluate::{self, Protocol},
-    history::{self, Recorder},
+    history::{self, Recorder, Scalar},
     report::{self, SetScores},
     sets,
 };
@@ -70,36 +70,59 @@ impl Args {
 /// Options of a training run: what it records and reports.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// Folder for the run's history, TensorBoard events and, at the end, a report
+    /// Folder for the run's history, TensorBoard events and, at the end, a report [default: report/NAME beside the output]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Set, or folder of sets, that the report measures the model on; may be given again
-    #[arg(long, value_name = "DIR", requires = "report")]
+    #[arg(long, value_name = "DIR")]
     report_on: Vec<PathBuf>,
+    /// Record and report nothing
+    #[arg(long, conflicts_with_all = ["report", "report_on"])]
+    no_report: bool,
 }
 
 impl ReportArgs {
-    /// The recorder of the run, if a report is asked for.
-    pub fn recorder(&self) -> Option<Recorder> {
-        self.report.clone().map(Recorder::new)
+    /// The recorder of a run that writes this model file, unless nothing is to be recorded.
+    pub fn recorder(&self, output: &Path) -> Option<Recorder> {
+        let beside = || {
+            let name = output.file_stem().unwrap_or_default();
+            output.with_file_name("report").join(name)
+        };
+        (!self.no_report).then(|| Recorder::new(self.report.clone().unwrap_or_else(beside)))
     }
 
-    /// Writes the report on the finished model.
+    /// Writes the report on the finished model where the run was recorded.
     pub fn write(&self, model: &Model, recorder: Option<&Recorder>, threads: usize) -> Result<()> {
-        let (Some(folder), Some(recorder)) = (&self.report, recorder) else {
+        let Some(recorder) = recorder else {
             return Ok(());
         };
-        let history = recorder.finish()?;
-        let protocol = Protocol {
-            scale: model.scale(),
-            rounding: Rounding::default(),
-            keep_size: false,
-        };
-        let scores = measure_sets(model, &self.report_on, &protocol, threads)?;
-        report::write(folder, model, &scores, &history)?;
-        println!("{}", folder.join("report.md").display());
-        Ok(())
+        write(
+            recorder.folder(),
+            model,
+            &self.report_on,
+            &recorder.finish()?,
+            threads,
+        )
     }
+}
+
+/// Measures a model on sets as the papers do and writes the report's folder.
+pub(super) fn write(
+    folder: &Path,
+    model: &Model,
+    sets: &[PathBuf],
+    history: &[Scalar],
+    threads: usize,
+) -> Result<()> {
+    let protocol = Protocol {
+        scale: model.scale(),
+        rounding: Rounding::default(),
+        keep_size: false,
+    };
+    let scores = measure_sets(model, sets, &protocol, threads)?;
+    report::write(folder, model, &scores, history)?;
+    println!("{}", folder.join("report.md").display());
+    Ok(())
 }
 
 fn measure_sets(

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4))]
     scale: u32,
     /// Folder of full-size images
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "testDir", value_name = "DIR")]
     hr: PathBuf,
     /// Folder of their low-resolution versions, NAME or NAMExSCALE
     #[arg(long, value_name = "DIR")]
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
     /// Write the upscaled images as PNG
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "resultRoot", value_name = "DIR")]
     save: Option<PathBuf>,
     /// Threads, 0 for all cores
     #[arg(long, default_value_t = 0)]

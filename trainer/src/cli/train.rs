@@ -1,22 +1,17 @@
 //! `train`: a folder of photographs to a network, the papers' way.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use tch::Device;
 
-use super::{openmp, progress_bar};
+use super::{convert, openmp, report, terminal::Terminal};
 use crate::{
     evaluate::Scores,
+    history,
     network::{Architecture, Block, RcActivation, architecture},
     train::{
+        checkpoint::Checkpoint,
         run::{self, Options, Rates, Status, Watcher},
         task::{Task, TaskName},
     },
@@ -25,7 +20,8 @@ use crate::{
 /// Train a network on photographs, for `convert` to make a model of.
 ///
 /// Writes EXP-DIR/last.safetensors, from which the same command goes on wherever it was stopped, and
-/// EXP-DIR/best.safetensors, the network with the best validation, and beside them the history for `report` and TensorBoard. The same seed and threads give the same files. Option
+/// EXP-DIR/best.safetensors, the network with the best validation, beside them the history and TensorBoard's events, and at
+/// the end EXP-DIR/report: curves, and what the network scores as tables. The same seed and threads give the same files. Option
 /// names are those of the papers' code; their spelling (--batchSize) is understood too.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -116,6 +112,9 @@ pub struct Args {
     /// Start anew even where there is a checkpoint
     #[arg(long)]
     restart: bool,
+    /// Start from the weights of this checkpoint, of `train` or of `import --network`
+    #[arg(long, value_name = "CHECKPOINT")]
+    init: Option<PathBuf>,
 }
 
 /// `cpu`, or a CUDA device that libtorch finds.
@@ -139,9 +138,12 @@ impl Args {
         openmp::let_threads_sleep()?;
         let display_step = self.display_step;
         let options = self.options()?;
-        let terminal = Terminal::new(options.total, display_step)?;
-        let description = run::train(&options, &terminal)?;
-        terminal.bar.finish_and_clear();
+        let shown = Shown {
+            terminal: Terminal::new(options.total, "{pos}/{len}")?,
+            display_step,
+        };
+        let description = run::train(&options, &shown)?;
+        shown.terminal.bar.finish_and_clear();
         let best = description.best.context("a run ends with a validation")?;
         println!(
             "{}: {:.3} dB after {} steps, the best of {}",
@@ -150,7 +152,7 @@ impl Args {
             best.steps,
             description.steps
         );
-        Ok(())
+        write_report(&options)
     }
 
     fn options(self) -> Result<Options> {
@@ -188,6 +190,7 @@ impl Args {
             save_every: self.save_step,
             folder: self.exp_dir,
             restart: self.restart,
+            init: self.init,
         })
     }
 
@@ -200,6 +203,10 @@ impl Args {
         architecture.features = self.nf.into();
         architecture.block = self.block.unwrap_or(architecture.block);
         architecture.rc_activation = self.rc_activation;
+        if let Some(init) = &self.init {
+            // SR-LUT's released networks have another than ours.
+            architecture.bound = Checkpoint::open(init)?.description.architecture.bound;
+        }
         let stages = architecture.graph.stages.iter_mut();
         for rc in stages
             .flat_map(|stage| &mut stage.branches)
@@ -212,40 +219,28 @@ impl Args {
     }
 }
 
-/// Shows a run on the terminal and stops it at Ctrl-C.
-struct Terminal {
-    loading: ProgressBar,
-    bar: ProgressBar,
+/// Writes EXP-DIR/report: the run's curves, and what the best network scores as tables.
+fn write_report(options: &Options) -> Result<()> {
+    let name = options.folder.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    let model = convert::model_of(&options.best_checkpoint(), name)?;
+    let history = history::load(&options.folder.join(history::FILE_NAME))?;
+    // A benchmark's small images are those of super-resolution.
+    let sets = options.validation.iter().cloned();
+    let sets: Vec<PathBuf> = sets.filter(|_| options.task == Task::Sr).collect();
+    let folder = options.folder.join("report");
+    report::write(&folder, &model, &sets, &history, options.threads)
+}
+
+/// Shows a run on the terminal.
+struct Shown {
+    terminal: Terminal,
     display_step: u64,
-    stop: Arc<AtomicBool>,
 }
 
-impl Terminal {
-    fn new(total: u64, display_step: u64) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("Ctrl-C")?;
-        let style = ProgressStyle::with_template(
-            "  training [{bar:30}] {pos}/{len} {msg} {elapsed} ETA {eta}",
-        );
-        let style = style.expect("a valid template").progress_chars("=> ");
-        Ok(Self {
-            loading: progress_bar(0, "reading"),
-            bar: ProgressBar::new(total).with_style(style),
-            display_step,
-            stop,
-        })
-    }
-}
-
-impl Watcher for Terminal {
+impl Watcher for Shown {
     fn loading(&self, done: usize, total: usize) {
-        self.loading.set_length(total as u64);
-        self.loading.set_position(done as u64);
-        if done == total {
-            self.loading.finish_and_clear();
-            self.bar.reset();
-        }
+        self.terminal.loading(done, total);
     }
 
     fn stepped(&self, status: &Status) {
@@ -257,11 +252,12 @@ impl Watcher for Terminal {
         // The papers' code shows the same figure.
         let psnr = -10.0 * loss.log10();
         let message = format!("{patches_per_second:.1} patches/s, loss {loss:.6} ({psnr:.2} dB)");
-        if self.bar.is_hidden() && steps.is_multiple_of(self.display_step) {
+        let bar = &self.terminal.bar;
+        if bar.is_hidden() && steps.is_multiple_of(self.display_step) {
             eprintln!("step {steps}: {message}");
         }
-        self.bar.set_position(*steps);
-        self.bar.set_message(message);
+        bar.set_position(*steps);
+        bar.set_message(message);
     }
 
     fn validated(&self, steps: u64, sets: &[(&str, Scores)], is_best: bool) {
@@ -276,10 +272,12 @@ impl Watcher for Terminal {
         });
         let sets = sets.collect::<Vec<_>>().join("; ");
         let best = if is_best { ", the best so far" } else { "" };
-        self.bar.suspend(|| println!("step {steps}: {sets}{best}"));
+        self.terminal
+            .bar
+            .suspend(|| println!("step {steps}: {sets}{best}"));
     }
 
     fn wants_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.terminal.wants_stop()
     }
 }

@@ -1,20 +1,12 @@
 //! What `grow` and `finetune` share: options, what the terminal shows, and the report at the end.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 
 use anyhow::{Context, Result};
 use gstrclut::engine::model::Info;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{progress_bar, report::ReportArgs};
+use super::{report::ReportArgs, terminal::Terminal};
 use crate::{
     grow::{
         adam::Rates,
@@ -86,12 +78,16 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Trains, shows how it goes, writes the model and its report.
 pub(super) fn train(start: Start, lr0: f32, args: TrainingArgs) -> Result<()> {
-    let terminal = Terminal::new(args.report.recorder())?;
+    let shown = Shown {
+        terminal: Terminal::new(BAR_STEPS as u64, "{percent:>3} %")?,
+        logged: Mutex::new(None),
+        recorder: args.report.recorder(&args.output),
+    };
     let (options, report) = args.options(start, lr0)?;
-    let outcome = run::train(&options, &terminal);
-    terminal.bar.finish_and_clear();
+    let outcome = run::train(&options, &shown);
+    shown.terminal.bar.finish_and_clear();
     // A history that cannot be written stops the run; its error says more than the stop.
-    terminal
+    shown
         .recorder
         .as_ref()
         .map_or(Ok(()), |recorder| recorder.finish().map(drop))?;
@@ -102,7 +98,7 @@ pub(super) fn train(start: Start, lr0: f32, args: TrainingArgs) -> Result<()> {
         model.info().name,
         options.output.display()
     );
-    report.write(&model, terminal.recorder.as_ref(), options.threads)
+    report.write(&model, shown.recorder.as_ref(), options.threads)
 }
 
 impl TrainingArgs {
@@ -174,68 +170,44 @@ fn command_line() -> String {
         .join(" ")
 }
 
-/// Shows a run on the terminal and stops it at Ctrl-C.
-struct Terminal {
-    loading: ProgressBar,
-    bar: ProgressBar,
-    shown: Mutex<Option<f64>>,
-    stop: Arc<AtomicBool>,
+/// Shows a run on the terminal and records it.
+struct Shown {
+    terminal: Terminal,
+    /// The last validation that was written to a log.
+    logged: Mutex<Option<f64>>,
     recorder: Option<Recorder>,
 }
 
-impl Terminal {
-    fn new(recorder: Option<Recorder>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("Ctrl-C")?;
-        let style = ProgressStyle::with_template(
-            "  training [{bar:30}] {percent:>3} % {msg} {elapsed} ETA {eta}",
-        );
-        let style = style.expect("a valid template").progress_chars("=> ");
-        Ok(Self {
-            loading: progress_bar(0, "reading"),
-            bar: ProgressBar::new(BAR_STEPS as u64).with_style(style),
-            shown: Mutex::new(None),
-            stop,
-            recorder,
-        })
-    }
-}
-
-impl Watcher for Terminal {
+impl Watcher for Shown {
     fn loading(&self, done: usize, total: usize) {
-        self.loading.set_length(total as u64);
-        self.loading.set_position(done as u64);
-        if done == total {
-            self.loading.finish_and_clear();
-            self.bar.reset();
-        }
+        self.terminal.loading(done, total);
     }
 
     fn stepped(&self, status: &Status) {
         if let Some(recorder) = &self.recorder {
             recorder.step(status.steps, status.loss, status.psnr);
         }
-        self.bar.set_position((status.progress * BAR_STEPS) as u64);
+        let bar = &self.terminal.bar;
+        bar.set_position((status.progress * BAR_STEPS) as u64);
         let psnr = status
             .psnr
             .map_or("-".to_owned(), |psnr| format!("{psnr:.3} dB"));
         let Status {
             steps, rate, loss, ..
         } = status;
-        self.bar.set_message(format!(
+        bar.set_message(format!(
             "step {steps} {rate:.1}/s loss {loss:.2} PSNR {psnr}"
         ));
-        let mut shown = self.shown.lock().expect("nobody panics with it");
-        if self.bar.is_hidden() && *shown != status.psnr {
+        let mut logged = self.logged.lock().expect("nobody panics with it");
+        if bar.is_hidden() && *logged != status.psnr {
             // No terminal, a log file perhaps: a line for each validation.
             eprintln!("step {steps}: {rate:.1} steps/s, loss {loss:.2}, PSNR {psnr}");
-            *shown = status.psnr;
+            *logged = status.psnr;
         }
     }
 
     fn wants_stop(&self) -> bool {
         let failed = self.recorder.as_ref().is_some_and(Recorder::has_failed);
-        failed || self.stop.load(Ordering::Relaxed)
+        failed || self.terminal.wants_stop()
     }
 }

@@ -1,13 +1,13 @@
 //! Records a run that is watched from many threads and may have been resumed.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
 };
 
 use anyhow::Result;
 
-use super::{History, Scalar};
+use super::{FILE_NAME, History, Scalar, load};
 
 /// Steps between two entries of the loss.
 const LOSS_EVERY: u64 = 100;
@@ -33,6 +33,12 @@ impl Recorder {
             folder,
             state: Mutex::default(),
         }
+    }
+
+    /// The folder that it writes to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Step `step` (from 1) is done. The first one seen tells where the run was resumed. `psnr` is that of the last
@@ -66,17 +72,18 @@ impl Recorder {
         self.state().error.is_some()
     }
 
-    /// Everything recorded, or what went wrong.
+    /// Everything recorded, or what went wrong. A run that had no step left to do finds what it recorded before.
     ///
     /// # Errors
     /// If a file could not be read or written; the message names it.
     pub fn finish(&self) -> Result<Vec<Scalar>> {
         let mut state = self.state();
+        let earlier = self.folder.join(FILE_NAME);
         match (state.error.take(), &state.history) {
             (Some(error), _) => Err(error),
-            (None, history) => Ok(history
-                .as_ref()
-                .map_or(Vec::new(), |history| history.scalars().to_vec())),
+            (None, Some(history)) => Ok(history.scalars().to_vec()),
+            (None, None) if earlier.exists() => load(&earlier),
+            (None, None) => Ok(Vec::new()),
         }
     }
 
@@ -110,6 +117,8 @@ mod tests {
         };
         assert_eq!(of("loss"), [100, 200, 300, 400, 500]);
         assert_eq!(of("PSNR_valid"), [1, 150, 300, 301, 450]);
+        let nothing_left = Recorder::new(folder.path().to_owned());
+        assert_eq!(nothing_left.finish().unwrap(), scalars);
     }
 
     #[test]

@@ -33,6 +33,17 @@ pub enum RcActivation {
     Relu,
 }
 
+/// What keeps a unit's output in -1..=1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// The hyperbolic tangent (MuLUT, RC-LUT).
+    #[default]
+    Tanh,
+    /// Values beyond are cut off (SR-LUT's release).
+    Clamp,
+}
+
 /// What a network is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +53,8 @@ pub struct Architecture {
     /// Hidden features of a layer (`nf`), at least 1.
     pub features: i64,
     pub block: Block,
+    #[serde(default)]
+    pub bound: Bound,
     pub rc_activation: RcActivation,
     /// Stage and branch, from 0, of the branches whose offsets are learned.
     pub learned: Vec<(usize, usize)>,
@@ -91,6 +104,7 @@ impl Architecture {
             graph,
             features: 64,
             block,
+            bound: Bound::Tanh,
             rc_activation: RcActivation::None,
         })
     }
@@ -108,6 +122,7 @@ impl fmt::Display for Architecture {
             graph,
             features,
             block,
+            bound,
             rc_activation,
             learned,
         } = self;
@@ -116,6 +131,9 @@ impl fmt::Display for Architecture {
             f,
             "{notation} x{scale}, {features} features, {block:?} blocks, RC activation {rc_activation:?}"
         )?;
+        if *bound == Bound::Clamp {
+            write!(f, ", outputs cut off")?;
+        }
         for (stage, branch) in learned {
             write!(
                 f,

@@ -17,7 +17,7 @@ pub mod unit;
 use gstrclut::engine::model::{Pattern, rotate_sub_pixel};
 use tch::{Device, Kind, Tensor, nn};
 
-pub use architecture::{Architecture, Block, RcActivation};
+pub use architecture::{Architecture, Block, Bound, RcActivation};
 use rc::RcNetwork;
 use sampling::Taps;
 use unit::Unit;
@@ -68,7 +68,7 @@ impl Network {
                     }),
                     unit: Unit::new(
                         &(&path / "unit"),
-                        architecture.block,
+                        (architecture.block, architecture.bound),
                         architecture.features,
                         (taps.len() as i64, graph.outputs(index) as i64),
                     ),

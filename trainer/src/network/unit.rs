@@ -5,7 +5,7 @@ use tch::{
     nn::{self, Init, init},
 };
 
-use super::Block;
+use super::{Block, Bound};
 
 /// Hidden layers after the first.
 const DEPTH: usize = 4;
@@ -15,6 +15,7 @@ const CHUNK: i64 = 1 << 16;
 /// A stack of layers that sees one position at a time.
 pub struct Unit {
     block: Block,
+    bound: Bound,
     layers: Vec<Layer>,
 }
 
@@ -29,7 +30,7 @@ impl Unit {
     #[must_use]
     pub fn new(
         path: &nn::Path,
-        block: Block,
+        (block, bound): (Block, Bound),
         features: i64,
         (inputs, outputs): (i64, i64),
     ) -> Self {
@@ -42,7 +43,11 @@ impl Unit {
             }
         }
         layers.push(Layer::new(path, DEPTH + 2, (width, outputs)));
-        Self { block, layers }
+        Self {
+            block,
+            bound,
+            layers,
+        }
     }
 
     /// The precision that the unit computes in.
@@ -51,7 +56,7 @@ impl Unit {
         self.layers[0].weight.kind()
     }
 
-    /// `[inputs, positions]` values to `[outputs, positions]` values in (-1, 1).
+    /// `[inputs, positions]` values to `[outputs, positions]` values in -1..=1.
     pub fn forward(&self, values: &Tensor) -> Tensor {
         let positions = values.size()[1];
         if positions <= CHUNK {
@@ -73,7 +78,11 @@ impl Unit {
                 Block::Plain => new,
             };
         }
-        last.apply(&features).tanh()
+        let output = last.apply(&features);
+        match self.bound {
+            Bound::Tanh => output.tanh(),
+            Bound::Clamp => output.clamp(-1.0, 1.0),
+        }
     }
 }
 

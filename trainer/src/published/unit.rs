@@ -49,18 +49,18 @@ pub fn tables_of_networks(tensors: &Tensors, graph: &Graph) -> Result<Vec<Vec<Br
 }
 
 /// A linear layer: a 1x1 convolution, or the first one over its four values.
-struct Layer {
+pub(super) struct Layer {
     inputs: usize,
     /// `inputs` weights for each output.
-    weights: Vec<f32>,
-    biases: Vec<f32>,
+    pub weights: Vec<f32>,
+    pub biases: Vec<f32>,
 }
 
-struct Unit {
+pub(super) struct Unit {
     /// Six, the last without ReLU.
-    layers: Vec<Layer>,
-    dense: bool,
-    tanh: bool,
+    pub layers: Vec<Layer>,
+    pub dense: bool,
+    pub tanh: bool,
 }
 
 /// Nodes evaluated together, so that the inner loops run over them.
@@ -68,7 +68,8 @@ const BLOCK: usize = 32;
 type Lanes = [f32; BLOCK];
 
 impl Unit {
-    fn find(tensors: &Tensors, stage: usize, mode: &str) -> Result<Self> {
+    /// The unit of a stage (from 1) and a mode.
+    pub fn find(tensors: &Tensors, stage: usize, mode: &str) -> Result<Self> {
         let released = format!("s{stage}_{mode}.model.");
         let has = |name: &str| tensors.contains_key(name);
         let (prefix, middle, tail, tanh) = if has(&format!("{released}conv2.conv1.conv.weight")) {
@@ -116,7 +117,7 @@ impl Unit {
         Ok(())
     }
 
-    fn outputs(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.biases.len())
     }
 

@@ -60,6 +60,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether to start anew where there is a checkpoint.
     pub restart: bool,
+    /// A checkpoint whose weights a new run starts from, in place of random ones.
+    pub init: Option<PathBuf>,
 }
 
 /// Learning rates that fall along half a cosine.
@@ -209,8 +211,7 @@ impl<'a> Run<'a> {
             let moments = checkpoint.moments(&network)?;
             (network, moments, description)
         } else {
-            tch::manual_seed(options.seed as i64);
-            let network = Network::new(options.architecture.clone(), options.device);
+            let network = new_network(options)?;
             let parameters = network.parameters();
             let moments = parameters.iter().map(|(_, weight)| Moments::zero(weight));
             let description = Description::new(options.architecture.clone(), options.task, request);
@@ -348,6 +349,10 @@ impl<'a> Run<'a> {
         let psnr_y =
             scores.iter().map(|(_, scores)| scores.psnr_y).sum::<f64>() / scores.len() as f64;
         let steps = self.description.steps;
+        for (name, scores) in &scores {
+            let tag = format!("PSNR_valid/{name}");
+            self.history.record(&tag, steps, scores.psnr_y)?;
+        }
         let is_best = self
             .description
             .best
@@ -372,6 +377,23 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The network that a new run starts with.
+fn new_network(options: &Options) -> Result<Network> {
+    tch::manual_seed(options.seed as i64);
+    let Some(path) = &options.init else {
+        return Ok(Network::new(options.architecture.clone(), options.device));
+    };
+    let checkpoint = Checkpoint::open(path)?;
+    let found = &checkpoint.description.architecture;
+    ensure!(
+        *found == options.architecture,
+        "checkpoint {}: found {found}, expected {}",
+        path.display(),
+        options.architecture
+    );
+    checkpoint.network(options.device)
+}
+
 /// What makes a run different from another.
 fn request(options: &Options, data: &Data) -> String {
     let Options {
@@ -385,12 +407,15 @@ fn request(options: &Options, data: &Data) -> String {
         rates,
         weight_decay,
         validate_every,
+        init,
         ..
     } = options;
+    let init = init.iter().map(|path| format!(", from {}", path.display()));
     format!(
         "{architecture}, {task:?}, {total} steps of {batch} patches of {crop}, {rates:?}, weight decay {weight_decay}, \
-         seed {seed}, {threads} threads, validation every {validate_every}, images with checksum {:08x}",
-        crc32fast::hash(data.names.as_bytes())
+         seed {seed}, {threads} threads, validation every {validate_every}, images with checksum {:08x}{}",
+        crc32fast::hash(data.names.as_bytes()),
+        init.collect::<String>()
     )
 }
 
