@@ -1,60 +1,102 @@
-//! RC modules by AVX2: the convolution 32 pixels at a time, four taps an instruction; the squash one pixel at a time.
+//! RC modules by AVX2: the sums of 32 pixels at a time, the levels of single ones.
 
 use std::arch::x86_64::*;
 
-use super::affine::{Affine, MAX_RUNS, Squash};
+use super::{
+    affine::{Affine, MOST_TAPS, Run},
+    squash::Levels,
+    window::Window,
+};
 use crate::engine::{
     kernels::avx2::{LANES, load},
     model::Offset,
 };
 
-/// Makes `width` pixels of the plane of one rotation.
-#[target_feature(enable = "avx2")]
-pub fn make<'a>(
-    module: &Affine,
-    rotation: usize,
-    input: impl Fn(Offset) -> &'a [u8],
-    width: usize,
-    output: &mut [u8],
-) {
-    let runs = &module.runs[rotation];
-    let mut rows: [&[u8]; MAX_RUNS] = [&[]; MAX_RUNS];
-    for (row, run) in rows.iter_mut().zip(runs) {
-        *row = input(run.offset);
+/// Most runs of taps in a window.
+const MAX_RUNS: usize = MOST_TAPS.pow(2) / 2 * 2;
+
+/// A module of lines.
+pub struct Convolution {
+    taps: Affine<2>,
+    levels: Levels,
+}
+
+impl Convolution {
+    /// If the contributions are lines, and 16 bits hold all sums.
+    pub fn new(window: &Window, thresholds: &[i32]) -> Option<Self> {
+        let [lowest, highest] = window.reach();
+        let levels = Levels::new(thresholds, [lowest, highest])?;
+        let mut taps = Affine::new(window)?;
+        taps.runs = taps
+            .runs
+            .map(|runs| runs.into_iter().flat_map(split).collect());
+        (highest - lowest <= u16::MAX.into()).then_some(Self { taps, levels })
     }
-    let low_byte = _mm256_set1_epi16(255);
-    for (chunk, output) in output[..width].chunks_mut(LANES).enumerate() {
-        let x = chunk * LANES;
-        // Vector `k` holds the sums of pixels `4 i + k`: then a load is the taps of all of them.
-        let mut sums = [_mm256_set1_epi32(module.constant); 4];
-        for (run, row) in runs.iter().zip(rows) {
-            let [a, b, c, d] = run.slopes.map(i32::from);
-            let even = _mm256_set1_epi32(a & 0xffff | c << 16);
-            let odd = _mm256_set1_epi32(b & 0xffff | d << 16);
-            for (k, sum) in sums.iter_mut().enumerate() {
-                // Products of bytes would not fit in pairs of 16 bits.
-                let taps = load(row, x + k);
-                let evens = _mm256_madd_epi16(_mm256_and_si256(taps, low_byte), even);
-                let odds = _mm256_madd_epi16(_mm256_srli_epi16::<8>(taps), odd);
-                *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(evens, odds));
-            }
+
+    /// Makes `width` pixels of the plane of one rotation.
+    #[target_feature(enable = "avx2")]
+    pub fn make<'a>(
+        &self,
+        rotation: usize,
+        input: impl Fn(Offset) -> &'a [u8],
+        width: usize,
+        output: &mut [u8],
+    ) {
+        let runs = &self.taps.runs[rotation];
+        let mut rows: [&[u8]; MAX_RUNS] = [&[]; MAX_RUNS];
+        for (row, run) in rows.iter_mut().zip(runs) {
+            *row = input(run.offset);
         }
-        // SAFETY: both are 128 bytes and any bits make numbers.
-        let sums = unsafe { std::mem::transmute::<[__m256i; 4], [[i32; 8]; 4]>(sums) };
-        for (x, output) in output.iter_mut().enumerate() {
-            *output = module.squash.level(sums[x % 4][x / 4]);
+        let constant = (self.taps.constant - self.levels.first) as i16;
+        for (chunk, output) in output[..width].chunks_mut(LANES).enumerate() {
+            // The sums are exact at last whatever overflows on the way.
+            let mut evens = _mm256_set1_epi16(constant);
+            let mut odds = evens;
+            for (run, row) in runs.iter().zip(rows) {
+                let slopes = |[a, b]: [i8; 2]| {
+                    _mm256_set1_epi16(i16::from_le_bytes([a, b].map(i8::cast_unsigned)))
+                };
+                let taps = load(row, chunk * LANES);
+                let even = _mm256_maddubs_epi16(taps, slopes(run.even));
+                let odd = _mm256_maddubs_epi16(taps, slopes(run.odd));
+                evens = _mm256_add_epi16(evens, even);
+                odds = _mm256_add_epi16(odds, odd);
+            }
+            let [evens, odds] = [evens, odds].map(|sums| {
+                // SAFETY: both are 32 bytes and any bits make numbers.
+                unsafe { std::mem::transmute::<__m256i, [u16; 16]>(sums) }
+            });
+            let sums = evens
+                .into_iter()
+                .zip(odds)
+                .flat_map(|(even, odd)| [even, odd]);
+            for (output, sum) in output.iter_mut().zip(sums) {
+                *output = self.levels.levels[usize::from(sum.min(self.levels.last()))];
+            }
         }
     }
 }
 
-impl Squash {
-    /// The level of a sum, counted from the first.
-    #[inline(always)]
-    fn level(&self, sum: i32) -> u8 {
-        let sum = (sum.clamp(0, self.last()) as usize) << self.shift;
-        let (bucket, low) = (sum >> 8, sum as u8);
-        let reached = |thresholds: &[[u8; 64]]| u8::from(low > thresholds.as_flattened()[bucket]);
-        let inside = self.inside.iter().map(|thresholds| reached(thresholds));
-        self.below.as_flattened()[bucket] + inside.sum::<u8>()
-    }
+/// A run whose sums of products fit in 16 bits, or two of them.
+fn split(run: Run<2>) -> impl Iterator<Item = Run<2>> {
+    let fits = |slopes: [i8; 2]| {
+        let [a, b] = slopes.map(i32::from);
+        let sums = [a.min(0) + b.min(0), a.max(0) + b.max(0)];
+        sums.iter().all(|sum| i16::try_from(255 * sum).is_ok())
+    };
+    let part = |number: usize| {
+        let only = |slopes: [i8; 2]| {
+            std::array::from_fn(|tap| if tap == number { slopes[tap] } else { 0 })
+        };
+        Run {
+            offset: run.offset,
+            even: only(run.even),
+            odd: only(run.odd),
+        }
+    };
+    let parts = match fits(run.even) && fits(run.odd) {
+        true => vec![run],
+        false => vec![part(0), part(1)],
+    };
+    parts.into_iter()
 }

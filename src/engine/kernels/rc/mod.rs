@@ -7,6 +7,12 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod squash;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod window;
 
 use super::Sample;
 use crate::engine::{
@@ -22,13 +28,13 @@ pub struct Module {
 enum Kernel {
     Portable(portable::Module),
     #[cfg(target_arch = "x86_64")]
-    Avx2(affine::Affine),
+    Avx2Lines(avx2::Convolution),
     #[cfg(target_arch = "x86_64")]
-    Avx512(affine::Affine),
+    Avx512Lines(Box<avx512::Convolution>),
 }
 
 /// Where the positions of a window lie, in the order of its contributions.
-fn window(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
+fn offsets(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
     let range = module.origin..module.origin + module.size as i32;
     let rows = range.clone();
     rows.flat_map(move |dy| range.clone().map(move |dx| (dy, dx)))
@@ -40,9 +46,7 @@ impl Module {
     pub fn new(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Self {
         let kernel = match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 => affine::Affine::new(module, tables).map(Kernel::Avx2),
-            #[cfg(target_arch = "x86_64")]
-            Cpu::Avx512 => affine::Affine::new(module, tables).map(Kernel::Avx512),
+            Cpu::Avx2 | Cpu::Avx512 => Kernel::of_vectors(module, tables, cpu),
             _ => None,
         };
         let portable = || Kernel::Portable(portable::Module::new(module, tables, depth));
@@ -65,17 +69,31 @@ impl Module {
         match &self.kernel {
             Kernel::Portable(module) => module.make(rotation, input, width, sums, output),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2(module) => {
+            Kernel::Avx2Lines(module) => {
                 let input = |offset| S::bytes(input(offset));
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { avx2::make(module, rotation, input, width, output) }
+                unsafe { module.make(rotation, input, width, output) }
             }
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512(module) => {
+            Kernel::Avx512Lines(module) => {
                 let input = |offset| S::bytes(input(offset));
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { avx512::make(module, rotation, input, width, output) }
+                unsafe { module.make(rotation, input, width, output) }
             }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernel {
+    /// A kernel above [`Cpu::Portable`], if there is one for these tables.
+    fn of_vectors(module: &RcModule, tables: &RcTables, cpu: Cpu) -> Option<Self> {
+        let window = window::Window::new(module, tables);
+        match cpu {
+            Cpu::Avx512 => avx512::Convolution::new(&window, &tables.thresholds)
+                .map(Box::new)
+                .map(Self::Avx512Lines),
+            _ => avx2::Convolution::new(&window, &tables.thresholds).map(Self::Avx2Lines),
         }
     }
 }

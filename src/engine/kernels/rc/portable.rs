@@ -1,6 +1,6 @@
 //! RC modules on any processor: any contributions, any thresholds, any depth.
 
-use super::{Offset, RcModule, RcTables, Sample, rotate_offset, window};
+use super::{Offset, RcModule, RcTables, Sample, offsets, rotate_offset};
 
 pub struct Module {
     /// For each rotation, where each position of the window lies in the unrotated frame.
@@ -25,7 +25,7 @@ impl Module {
         };
         Self {
             offsets: [0, 1, 2, 3].map(|rotation| {
-                let positions = window(module);
+                let positions = offsets(module);
                 positions
                     .map(|offset| rotate_offset(rotation, offset))
                     .collect()

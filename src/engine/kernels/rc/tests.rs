@@ -1,0 +1,206 @@
+//! The RC kernels of every instruction set against the portable one.
+
+use super::*;
+use crate::engine::{
+    kernels::{
+        LANES,
+        check::{Content, cases, cpus, noise},
+        padded_width,
+    },
+    model::{Model, THRESHOLDS},
+};
+
+/// As far as a window reaches.
+const REACH: i32 = 15;
+/// What lies behind a destination, before and after.
+const CANARY: u8 = 0x5a;
+
+/// Rows above and below a row of pixels, each as long as promised and no longer.
+struct Neighbourhood {
+    rows: Vec<Vec<u8>>,
+    width: usize,
+}
+
+impl Neighbourhood {
+    fn new(width: usize, content: Content) -> Self {
+        let seeds = 0..=2 * REACH as u32;
+        Self {
+            rows: seeds
+                .map(|seed| content.row(width + 2 * LANES, seed))
+                .collect(),
+            width,
+        }
+    }
+
+    fn at(&self, (dy, dx): Offset) -> &[u8] {
+        let row = &self.rows[(dy + REACH) as usize][(dx + REACH) as usize..];
+        &row[..(padded_width(self.width) + LANES).strict_add_signed(-dx as isize)]
+    }
+
+    /// The four planes of a module, once the canaries are seen to be alive.
+    fn planes(&self, module: &Module) -> [Vec<u8>; 4] {
+        let padded = padded_width(self.width);
+        std::array::from_fn(|rotation| {
+            let mut output = vec![CANARY; padded + LANES];
+            let mut sums = vec![0; padded];
+            let input = |offset| self.at(offset);
+            module.make(rotation, input, self.width, &mut sums, &mut output);
+            let behind = &output[padded..];
+            assert!(
+                behind.iter().all(|v| *v == CANARY),
+                "wrote behind {} pixels",
+                self.width
+            );
+            output.truncate(self.width);
+            output
+        })
+    }
+}
+
+/// Every module's planes are the same by every instruction set.
+fn assert_same(module: &RcModule, tables: &RcTables, what: &str) {
+    let portable = Module::new(module, tables, 8, Cpu::Portable);
+    let kernels = cpus().map(|cpu| (cpu, Module::new(module, tables, 8, cpu)));
+    let kernels: Vec<_> = kernels.collect();
+    // Kernels may handle several vectors at once.
+    let wide = [255, 256, 257, 320].map(|width| (width, Content::Noise));
+    for (width, content) in cases().chain(wide) {
+        let neighbourhood = Neighbourhood::new(width, content);
+        let expected = neighbourhood.planes(&portable);
+        for (cpu, kernel) in &kernels {
+            let found = neighbourhood.planes(kernel);
+            let size = module.size;
+            assert!(
+                found == expected,
+                "{what} of size {size}, {cpu:?}, {width} pixels, {content:?}"
+            );
+        }
+    }
+}
+
+/// Sizes, origins and entries of modules.
+fn modules() -> impl Iterator<Item = RcModule> {
+    let shapes = [(1, 0, 256), (2, -1, 17), (3, 0, 256), (5, 0, 17)];
+    let shapes = shapes.into_iter().chain([(7, -2, 256), (8, -8, 256)]);
+    let shapes = shapes.chain([(9, 0, 17), (15, -7, 256), (15, 0, 256)]);
+    shapes.map(|(size, origin, entries)| RcModule {
+        size,
+        origin,
+        entries,
+        fraction_bits: 0,
+    })
+}
+
+/// Contributions that are lines, with slopes between the two.
+fn lines(module: &RcModule, slopes: [i32; 2]) -> Vec<i16> {
+    let mut noise = noise(module.size);
+    let positions = (0..module.size * module.size).flat_map(|position| {
+        let [least, most] = slopes;
+        let slope = match position % 4 {
+            0 => most,
+            1 => least,
+            _ => least + (noise() as i32 % (most - least + 1)),
+        };
+        let middle = (noise() % 64) as i32 - 32 - slope * module.entries as i32 / 2;
+        (0..module.entries as i32).map(move |v| (middle + slope * v) as i16)
+    });
+    positions.collect()
+}
+
+/// Contributions that are as far from a line as can be, of at most a size.
+fn curves(module: &RcModule, most: i32) -> Vec<i16> {
+    let mut noise = noise(module.size + 7);
+    let entries = 0..module.size * module.size * module.entries;
+    entries
+        .map(|_| (noise() as i32 % (2 * most + 1) - most) as i16)
+        .collect()
+}
+
+/// The thresholds of a tanh with this unit (ARITHMETIC section 4).
+fn tanh(unit: f64) -> Vec<i32> {
+    let threshold = |k: usize| (unit * ((k as f64 - 126.5) / 127.0).atanh()).ceil() as i32;
+    (0..THRESHOLDS).map(threshold).collect()
+}
+
+/// Thresholds of no tanh: evenly spread, all at one place, out of reach, and two that differ by the least.
+fn odd_thresholds() -> [Vec<i32>; 4] {
+    let count = THRESHOLDS as i32;
+    let mut last = vec![i32::MIN; THRESHOLDS];
+    last[THRESHOLDS - 2] = 100;
+    last[THRESHOLDS - 1] = 101;
+    [
+        (0..count).map(|k| 40 * (k - 127)).collect(),
+        vec![-5; THRESHOLDS],
+        (0..count).map(|k| i32::MAX - count + k).collect(),
+        last,
+    ]
+}
+
+#[test]
+fn built_in_modules_have_kernels_of_every_instruction_set() {
+    for name in Model::builtin_names() {
+        let (family, scale) = name.rsplit_once("-x").expect("a name with a scale");
+        let scale = scale.parse().expect("a scale");
+        let model = Model::builtin(family, scale).expect("a built-in model");
+        let stages = model.graph().stages.iter().zip(model.tables());
+        for (stage, tables) in stages {
+            for (branch, tables) in stage.branches.iter().zip(tables) {
+                let (Some(module), Some(tables)) = (&branch.rc, &tables.rc) else {
+                    continue;
+                };
+                for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
+                    let module = Module::new(module, tables, 8, cpu);
+                    let portable = matches!(module.kernel, Kernel::Portable(_));
+                    assert!(!portable, "{cpu:?} has none for a module of {name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_make_the_same_planes_by_every_instruction_set() {
+    for module in modules() {
+        let area = f64::from(module.size * module.size);
+        for slopes in [[-1, 1], [-9, 30], [-128, 127]] {
+            let contributions = lines(&module, slopes);
+            // Such that the middle of the tanh is reached, and the ends.
+            for unit in [8.0, 60.0, 500.0] {
+                let tables = RcTables {
+                    contributions: contributions.clone(),
+                    thresholds: tanh(unit * area),
+                };
+                assert_same(&module, &tables, &format!("lines {slopes:?}, {unit}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn curves_make_the_same_planes_by_every_instruction_set() {
+    for module in modules() {
+        let area = f64::from(module.size * module.size);
+        for most in [100, 1300, 32767] {
+            let tables = RcTables {
+                contributions: curves(&module, most),
+                thresholds: tanh(f64::from(most) * area / 20.0),
+            };
+            assert_same(&module, &tables, &format!("curves of {most}"));
+        }
+    }
+}
+
+#[test]
+fn thresholds_of_any_shape_are_kept() {
+    for module in modules().filter(|module| module.size <= 5) {
+        for (number, thresholds) in odd_thresholds().into_iter().enumerate() {
+            for contributions in [lines(&module, [-20, 40]), curves(&module, 1000)] {
+                let tables = RcTables {
+                    contributions,
+                    thresholds: thresholds.clone(),
+                };
+                assert_same(&module, &tables, &format!("thresholds {number}"));
+            }
+        }
+    }
+}
