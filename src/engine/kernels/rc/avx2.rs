@@ -30,7 +30,7 @@ impl Convolution {
         taps.runs = taps
             .runs
             .map(|runs| runs.into_iter().flat_map(split).collect());
-        (highest - lowest <= u16::MAX.into()).then_some(Self { taps, levels })
+        (highest - lowest < i32::from(u16::MAX)).then_some(Self { taps, levels })
     }
 
     /// Makes `width` pixels of the plane of one rotation.

@@ -17,7 +17,7 @@ impl Levels {
         let always = thresholds.partition_point(|threshold| *threshold <= lowest);
         let sometimes = thresholds.partition_point(|threshold| *threshold <= highest);
         let relevant = &thresholds[always..sometimes];
-        let fits = i64::from(highest) - i64::from(lowest) < u16::MAX.into();
+        let fits = i64::from(highest) - i64::from(lowest) < i64::from(u16::MAX);
         let first = match relevant.first() {
             Some(threshold) if !fits => threshold - 1,
             _ => lowest,
@@ -81,7 +81,7 @@ impl Squash {
         for (level, threshold) in thresholds.iter().enumerate() {
             // Those below the first are always reached, those above the last never.
             let next = threshold.saturating_sub(levels.first);
-            let next = next.clamp(0, u16::MAX.into()) as u16;
+            let next = next.clamp(0, i32::from(u16::MAX)) as u16;
             let [low, high] = next.to_le_bytes();
             squash.next[0][level] = low;
             squash.next[1][level] = high;
