@@ -1,6 +1,8 @@
 //! A model made ready for planes of one depth: the steps of the row pipeline, with their packed tables, and how far each
 //! runs ahead of the output.
 
+use std::ops::Range;
+
 use super::{
     cpu::Cpu,
     kernels::{
@@ -35,6 +37,15 @@ pub struct Step {
     pub rows: usize,
     /// Pixels left and right of a row that are read.
     pub margin: usize,
+}
+
+impl Step {
+    /// The rows that are made for a band of the output, of a plane of `height` rows.
+    #[must_use]
+    pub fn rows_for(&self, band: &Range<usize>, height: usize) -> Range<isize> {
+        let first = (band.start as isize - self.trail as isize).max(-(self.above as isize));
+        first..(band.end + self.lead).min(height) as isize
+    }
 }
 
 /// What a step does. Planes, maps and folds are counted from 0, each kind by itself.

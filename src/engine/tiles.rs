@@ -174,20 +174,18 @@ impl<S: Sample> Scratch<S> {
         first: usize,
         destination: &mut PlaneMut<S>,
     ) {
-        let height = self.size.height as isize;
-        let end = (first + destination.height() / plan.scale) as isize;
-        let first = first as isize;
-        let start = |step: &Step| (first - step.trail as isize).max(-(step.above as isize));
+        let band = first..first + destination.height() / plan.scale;
+        let height = self.size.height;
+        let rows = |step: &Step| step.rows_for(&band, height);
         let starts = plan.steps.iter();
-        let starts = starts.map(|step| start(step) - step.lead as isize);
-        let begin = starts.min().unwrap_or(first);
-        for y in begin..end {
+        let starts = starts.map(|step| rows(step).start - step.lead as isize);
+        let (first, end) = (band.start as isize, band.end as isize);
+        for y in starts.min().unwrap_or(first)..end {
             for step in &plan.steps {
                 let row = y + step.lead as isize;
-                if row < start(step) || row >= height {
-                    continue;
+                if rows(step).contains(&row) {
+                    self.make(plan, step, source, row);
                 }
-                self.make(plan, step, source, row);
             }
             if y >= first {
                 self.store((y - first) as usize, plan.scale, destination);
@@ -326,17 +324,68 @@ impl<S: Sample> Scratch<S> {
     }
 }
 
-/// Rows of a band for a plane of `height` rows: few enough for every thread to have some, many enough for the halo to be
-/// a small part of them.
+/// Rows of a band for a plane of `height` rows: equal shares for all threads, and if the halo stays a small part of the
+/// work several for each, since the slowest thread holds up the others by one band at most.
 #[must_use]
 pub fn band_rows(height: usize, halo: usize, threads: usize) -> usize {
-    /// Bands for each thread: the slowest holds up the others by one band at most.
+    /// Bands for each thread at most.
     const BANDS: usize = 4;
-    /// Rows for each halo row; two of a hundred are then made twice.
-    const ROWS: usize = 50;
+    /// Rows of the plane for each row of a halo; fewer than three of a hundred are then made twice.
+    const ROWS: usize = 34;
     if threads == 1 {
         return height;
     }
-    let shared = height.div_ceil(BANDS * threads).max(ROWS * halo);
-    shared.min(height.div_ceil(threads))
+    let fits = |bands: &usize| (bands * threads - 1) * halo * ROWS <= height;
+    let bands = (1..=BANDS).rev().find(fits).unwrap_or(1);
+    height.div_ceil(bands * threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::engine::{Cpu, Model};
+
+    #[test]
+    fn bands_are_equal_shares_for_all_threads() {
+        for threads in 2..=16 {
+            for halo in 0..40 {
+                for height in [threads, 64, 577, 1080, 2160].map(|height| height.max(threads)) {
+                    let rows = band_rows(height, halo, threads);
+                    let bands = height.div_ceil(rows);
+                    let most = bands.div_ceil(threads) * rows;
+                    // Rounding up costs a thread less than a row for each of its bands.
+                    assert!(
+                        most < height.div_ceil(threads) + bands.div_ceil(threads),
+                        "{height} rows, halo {halo}: {bands} bands of {rows} for {threads} threads"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn at_1080_rows_two_threads_make_few_rows_twice() {
+        let height = 1080;
+        for (family, scale) in [("rclut", 2), ("rclut", 3), ("rclut", 4), ("srlut", 2)] {
+            let model = Model::builtin(family, scale).unwrap();
+            let plan = Plan::new(&model, 8, Cpu::Portable);
+            let rows = band_rows(height, plan.halo(), 2);
+            assert!(height.div_ceil(rows) >= 2, "{family}: both threads work");
+            let made = |band: Range<usize>| -> usize {
+                let steps = plan.steps.iter();
+                steps.map(|step| step.rows_for(&band, height).len()).sum()
+            };
+            let bands = (0..height).step_by(rows);
+            let in_bands: usize = bands
+                .map(|first| made(first..height.min(first + rows)))
+                .sum();
+            let at_once = made(0..height);
+            assert!(
+                (in_bands - at_once) * 100 <= 3 * at_once,
+                "{family} x{scale}: {in_bands} rows in bands of {rows}, {at_once} at once"
+            );
+        }
+    }
 }
