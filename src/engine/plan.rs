@@ -55,7 +55,7 @@ pub enum Operation {
     /// Makes maps: the planes of RC modules, four for each module.
     Rc {
         input: usize,
-        modules: Vec<rc::Module>,
+        modules: rc::Modules,
         map: usize,
     },
     /// Makes a fold: the values of the squares of one branch.
@@ -259,7 +259,7 @@ impl<'a> Builder<'a> {
                     && branch.input == input
                 {
                     places[number] = Some((self.maps.len(), modules.len()));
-                    modules.push(rc::Module::new(module, tables, self.depth, self.cpu));
+                    modules.push((module, tables));
                     reach = reach.max(module.reach().unsigned_abs() as usize);
                 }
             }
@@ -268,7 +268,7 @@ impl<'a> Builder<'a> {
                 let map = self.maps.len();
                 let operation = Operation::Rc {
                     input,
-                    modules,
+                    modules: rc::Modules::new(&modules, self.depth, self.cpu),
                     map,
                 };
                 let step = self.push(operation, 0);

@@ -63,6 +63,13 @@ impl<T: Copy + Default> Ring<T> {
         std::array::from_fn(|_| &mut rows.next().expect("four rows")[MARGIN..])
     }
 
+    /// The rows of all planes to make, and how far they are apart.
+    fn raw_all_mut(&mut self, row: isize) -> (&mut [T], usize) {
+        let start = self.start(0, row);
+        let rows = &mut self.data[start..][..self.planes * self.stride];
+        (&mut rows[MARGIN..], self.stride)
+    }
+
     /// What pixel `(row, 0)` reads at an offset, and the pixels to the right of it likewise.
     fn at(&self, plane: usize, row: isize, (dy, dx): Offset) -> &[T] {
         let row = resolve(row + dy as isize, self.height, self.border);
@@ -142,7 +149,7 @@ impl<S: Sample> Scratch<S> {
         match &step.operation {
             Operation::Load => self.planes.push(Ring::new(size, 1, 1, rows, border)),
             Operation::Rc { modules, .. } => {
-                let planes = 4 * modules.len();
+                let planes = modules.planes();
                 self.maps.push(Ring::new(size, 1, planes, rows, border));
             }
             Operation::Fold { unfold, .. } => {
@@ -213,14 +220,11 @@ impl<S: Sample> Scratch<S> {
                 map,
             } => {
                 let (input, map) = (&self.planes[*input], &mut self.maps[*map]);
-                for (number, module) in modules.iter().enumerate() {
-                    for rotation in 0..4 {
-                        let plane = 4 * number + rotation;
-                        let at = |offset| input.at(0, row, offset);
-                        let output = map.raw_mut(plane, row);
-                        module.make(rotation, at, self.size.width, &mut self.rc_sums, output);
-                        map.extend(plane, row, step.margin);
-                    }
+                let at = |offset| input.at(0, row, offset);
+                let (output, stride) = map.raw_all_mut(row);
+                modules.make(at, self.size.width, &mut self.rc_sums, output, stride);
+                for plane in 0..modules.planes() {
+                    map.extend(plane, row, step.margin);
                 }
             }
             Operation::Fold {

@@ -1,11 +1,9 @@
 //! RC modules: a window of one-dimensional contributions, summed and squashed, in four rotations (ARITHMETIC section 4).
 
 #[cfg(target_arch = "x86_64")]
-mod affine;
+mod curves;
 #[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
+mod lines;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod squash;
@@ -20,18 +18,26 @@ use crate::engine::{
     model::{Offset, RcModule, RcTables, rotate_offset},
 };
 
-/// One module, ready to make its four planes.
-pub struct Module {
-    kernel: Kernel,
+/// The modules that read one plane, ready to make their planes, four of each.
+pub struct Modules {
+    kernels: Vec<Kernel>,
 }
 
+/// Makes the planes of one module, or of several.
 enum Kernel {
     Portable(portable::Module),
     #[cfg(target_arch = "x86_64")]
-    Avx2Lines(avx2::Convolution),
+    Avx2Lines(lines::avx2::Lines),
     #[cfg(target_arch = "x86_64")]
-    Avx512Lines(Box<avx512::Convolution>),
+    Avx2Curves(curves::avx2::Curves),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Lines(Box<lines::avx512::Lines>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Curves(curves::avx512::Curves),
 }
+
+/// A module and its tables.
+type Tabled<'a> = (&'a RcModule, &'a RcTables);
 
 /// Where the positions of a window lie, in the order of its contributions.
 fn offsets(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
@@ -40,60 +46,116 @@ fn offsets(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
     rows.flat_map(move |dy| range.clone().map(move |dx| (dy, dx)))
 }
 
-impl Module {
-    /// Packs a module for planes of `depth` bits. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+impl Modules {
+    /// Packs modules for planes of `depth` bits. Only planes of 8 bits have kernels above [`Cpu::Portable`].
     #[must_use]
-    pub fn new(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Self {
-        let kernel = match cpu {
+    pub fn new(modules: &[Tabled], depth: u32, cpu: Cpu) -> Self {
+        let mut kernels = Vec::new();
+        let mut rest = modules;
+        while let Some((module, tables)) = rest.first() {
+            let kernel = match cpu {
+                #[cfg(target_arch = "x86_64")]
+                Cpu::Avx2 | Cpu::Avx512 => Kernel::of_vectors(rest, cpu),
+                _ => None,
+            };
+            let portable = || Kernel::Portable(portable::Module::new(module, tables, depth));
+            let kernel = kernel.unwrap_or_else(portable);
+            rest = &rest[kernel.modules()..];
+            kernels.push(kernel);
+        }
+        Self { kernels }
+    }
+
+    /// Rows that are made: four for each module.
+    #[must_use]
+    pub fn planes(&self) -> usize {
+        4 * self.kernels.iter().map(Kernel::modules).sum::<usize>()
+    }
+
+    /// Makes `width` pixels of all planes, each in the unrotated frame.
+    ///
+    /// `input` gives the row to read for an offset, from the first pixel's sample on, as far as there are samples of a
+    /// padded row and [`LANES`](super::LANES) more. The rows of `output` are `stride` apart: those of the first module's
+    /// four rotations, then those of the next module's. `sums` is scratch.
+    pub fn make<'a, S: Sample>(
+        &self,
+        input: impl Fn(Offset) -> &'a [S] + Copy,
+        width: usize,
+        sums: &mut [i64],
+        output: &mut [u8],
+        stride: usize,
+    ) {
+        let mut output = output;
+        for kernel in &self.kernels {
+            let rows = (4 * kernel.modules() * stride).min(output.len());
+            let (rows, rest) = output.split_at_mut(rows);
+            kernel.make(input, width, sums, rows, stride);
+            output = rest;
+        }
+    }
+}
+
+impl Kernel {
+    fn modules(&self) -> usize {
+        match self {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 | Cpu::Avx512 => Kernel::of_vectors(module, tables, cpu),
-            _ => None,
-        };
-        let portable = || Kernel::Portable(portable::Module::new(module, tables, depth));
-        Self {
-            kernel: kernel.unwrap_or_else(portable),
+            Self::Avx2Curves(modules) => modules.count(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Curves(modules) => modules.count(),
+            _ => 1,
         }
     }
 
-    /// Makes `width` pixels of the plane of one rotation, in the unrotated frame.
-    ///
-    /// `input` gives the row to read for an offset, from the first pixel's sample on; `sums` is scratch.
-    pub fn make<'a, S: Sample>(
+    fn make<'a, S: Sample>(
         &self,
-        rotation: usize,
         input: impl Fn(Offset) -> &'a [S],
         width: usize,
         sums: &mut [i64],
         output: &mut [u8],
+        stride: usize,
     ) {
-        match &self.kernel {
-            Kernel::Portable(module) => module.make(rotation, input, width, sums, output),
+        #[cfg(target_arch = "x86_64")]
+        let bytes = |offset| S::bytes(input(offset));
+        match self {
+            Self::Portable(module) => module.make(input, width, sums, output.chunks_mut(stride)),
+            // SAFETY, of all that follow: `of_vectors` makes a kernel for an instruction set only where the processor has
+            // it.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2Lines(module) => {
-                let input = |offset| S::bytes(input(offset));
-                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { module.make(rotation, input, width, output) }
-            }
+            Self::Avx2Lines(module) => unsafe {
+                module.make(bytes, width, output.chunks_mut(stride));
+            },
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512Lines(module) => {
-                let input = |offset| S::bytes(input(offset));
-                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { module.make(rotation, input, width, output) }
-            }
+            Self::Avx2Curves(modules) => unsafe { modules.make(bytes, width, output, stride) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Lines(module) => unsafe {
+                module.make(bytes, width, output.chunks_mut(stride));
+            },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Curves(modules) => unsafe { modules.make(bytes, width, output, stride) },
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel {
-    /// A kernel above [`Cpu::Portable`], if there is one for these tables.
-    fn of_vectors(module: &RcModule, tables: &RcTables, cpu: Cpu) -> Option<Self> {
-        let window = window::Window::new(module, tables);
-        match cpu {
-            Cpu::Avx512 => avx512::Convolution::new(&window, &tables.thresholds)
+    /// A kernel above [`Cpu::Portable`] for as many of the first modules as it can make, if there is one.
+    fn of_vectors(modules: &[Tabled], cpu: Cpu) -> Option<Self> {
+        let windows = modules.iter().take(curves::MOST_MODULES);
+        let windows: Vec<_> = windows
+            .map(|(module, tables)| (window::Window::new(module, tables), &*tables.thresholds))
+            .collect();
+        let lines = match (cpu, &windows[0]) {
+            (Cpu::Avx512, (window, thresholds)) => lines::avx512::Lines::new(window, thresholds)
                 .map(Box::new)
                 .map(Self::Avx512Lines),
-            _ => avx2::Convolution::new(&window, &tables.thresholds).map(Self::Avx2Lines),
-        }
+            (_, (window, thresholds)) => {
+                lines::avx2::Lines::new(window, thresholds).map(Self::Avx2Lines)
+            }
+        };
+        let curves = |count: usize| match cpu {
+            Cpu::Avx512 => curves::avx512::Curves::new(&windows[..count]).map(Self::Avx512Curves),
+            _ => curves::avx2::Curves::new(&windows[..count]).map(Self::Avx2Curves),
+        };
+        lines.or_else(|| (1..=windows.len()).rev().find_map(curves))
     }
 }

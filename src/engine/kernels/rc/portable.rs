@@ -41,7 +41,20 @@ impl Module {
         }
     }
 
-    pub fn make<'a, S: Sample>(
+    /// Makes `width` pixels of the planes of all rotations.
+    pub fn make<'a, 'b, S: Sample>(
+        &self,
+        input: impl Fn(Offset) -> &'a [S],
+        width: usize,
+        sums: &mut [i64],
+        outputs: impl Iterator<Item = &'b mut [u8]>,
+    ) {
+        for (rotation, output) in (0..4).zip(outputs) {
+            self.row(rotation, &input, width, sums, output);
+        }
+    }
+
+    fn row<'a, S: Sample>(
         &self,
         rotation: usize,
         input: impl Fn(Offset) -> &'a [S],

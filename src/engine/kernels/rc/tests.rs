@@ -37,30 +37,28 @@ impl Neighbourhood {
         &row[..(padded_width(self.width) + LANES).strict_add_signed(-dx as isize)]
     }
 
-    /// The four planes of a module, once the canaries are seen to be alive.
-    fn planes(&self, module: &Module) -> [Vec<u8>; 4] {
+    /// All planes, once the canaries are seen to be alive.
+    fn planes(&self, modules: &Modules) -> Vec<Vec<u8>> {
         let padded = padded_width(self.width);
-        std::array::from_fn(|rotation| {
-            let mut output = vec![CANARY; padded + LANES];
-            let mut sums = vec![0; padded];
-            let input = |offset| self.at(offset);
-            module.make(rotation, input, self.width, &mut sums, &mut output);
-            let behind = &output[padded..];
-            assert!(
-                behind.iter().all(|v| *v == CANARY),
-                "wrote behind {} pixels",
-                self.width
-            );
-            output.truncate(self.width);
-            output
-        })
+        let stride = padded + LANES;
+        let mut output = vec![CANARY; modules.planes() * stride];
+        let mut sums = vec![0; padded];
+        let input = |offset| self.at(offset);
+        modules.make(input, self.width, &mut sums, &mut output, stride);
+        let rows = output.chunks_exact(stride).map(|row| {
+            let (made, behind) = row.split_at(padded);
+            let alive = behind.iter().all(|v| *v == CANARY);
+            assert!(alive, "wrote behind {} pixels", self.width);
+            made[..self.width].to_vec()
+        });
+        rows.collect()
     }
 }
 
-/// Every module's planes are the same by every instruction set.
-fn assert_same(module: &RcModule, tables: &RcTables, what: &str) {
-    let portable = Module::new(module, tables, 8, Cpu::Portable);
-    let kernels = cpus().map(|cpu| (cpu, Module::new(module, tables, 8, cpu)));
+/// The planes of modules of the same plane are the same by every instruction set.
+fn assert_same(modules: &[Tabled], what: &str) {
+    let portable = Modules::new(modules, 8, Cpu::Portable);
+    let kernels = cpus().map(|cpu| (cpu, Modules::new(modules, 8, cpu)));
     let kernels: Vec<_> = kernels.collect();
     // Kernels may handle several vectors at once.
     let wide = [255, 256, 257, 320].map(|width| (width, Content::Noise));
@@ -69,10 +67,10 @@ fn assert_same(module: &RcModule, tables: &RcTables, what: &str) {
         let expected = neighbourhood.planes(&portable);
         for (cpu, kernel) in &kernels {
             let found = neighbourhood.planes(kernel);
-            let size = module.size;
+            let sizes: Vec<_> = modules.iter().map(|(module, _)| module.size).collect();
             assert!(
                 found == expected,
-                "{what} of size {size}, {cpu:?}, {width} pixels, {content:?}"
+                "{what} of sizes {sizes:?}, {cpu:?}, {width} pixels, {content:?}"
             );
         }
     }
@@ -149,8 +147,8 @@ fn built_in_modules_have_kernels_of_every_instruction_set() {
                     continue;
                 };
                 for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
-                    let module = Module::new(module, tables, 8, cpu);
-                    let portable = matches!(module.kernel, Kernel::Portable(_));
+                    let modules = Modules::new(&[(module, tables)], 8, cpu);
+                    let portable = matches!(modules.kernels[..], [Kernel::Portable(_)]);
                     assert!(!portable, "{cpu:?} has none for a module of {name}");
                 }
             }
@@ -170,7 +168,7 @@ fn lines_make_the_same_planes_by_every_instruction_set() {
                     contributions: contributions.clone(),
                     thresholds: tanh(unit * area),
                 };
-                assert_same(&module, &tables, &format!("lines {slopes:?}, {unit}"));
+                assert_same(&[(&module, &tables)], &format!("lines {slopes:?}, {unit}"));
             }
         }
     }
@@ -185,8 +183,61 @@ fn curves_make_the_same_planes_by_every_instruction_set() {
                 contributions: curves(&module, most),
                 thresholds: tanh(f64::from(most) * area / 20.0),
             };
-            assert_same(&module, &tables, &format!("curves of {most}"));
+            assert_same(&[(&module, &tables)], &format!("curves of {most}"));
         }
+    }
+}
+
+#[test]
+fn modules_of_the_same_plane_are_made_together() {
+    // Of the paper, more than slide together, with origins of their own, and lines among them.
+    let groups: [&[(u32, i32)]; 4] = [
+        &[(3, 0), (5, 0), (7, 0)],
+        &[(7, 0), (7, 0), (7, -2), (1, 0), (3, -1)],
+        &[(2, 0), (4, -3), (3, 2)],
+        &[(5, 0), (12, 0), (6, 0), (6, 0)],
+    ];
+    for group in groups {
+        let modules: Vec<RcModule> = group
+            .iter()
+            .map(|(size, origin)| RcModule {
+                size: *size,
+                origin: *origin,
+                entries: 256,
+                fraction_bits: 0,
+            })
+            .collect();
+        for straight in [modules.len(), 2] {
+            let tables = modules.iter().enumerate().map(|(number, module)| RcTables {
+                contributions: match number == straight {
+                    true => lines(module, [-9, 30]),
+                    false => curves(module, 600),
+                },
+                thresholds: tanh(f64::from(40 * module.size * module.size)),
+            });
+            let tables: Vec<RcTables> = tables.collect();
+            let tabled: Vec<Tabled> = modules.iter().zip(&tables).collect();
+            assert_same(&tabled, "a group");
+        }
+    }
+}
+
+#[test]
+fn the_paper_s_modules_slide_together() {
+    let sizes = [3, 5, 7].map(|size| RcModule {
+        size,
+        origin: 0,
+        entries: 256,
+        fraction_bits: 0,
+    });
+    let tables = sizes.map(|module| RcTables {
+        contributions: curves(&module, 600),
+        thresholds: tanh(f64::from(40 * module.size * module.size)),
+    });
+    let tabled: Vec<Tabled> = sizes.iter().zip(&tables).collect();
+    for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
+        let modules = Modules::new(&tabled, 8, cpu);
+        assert_eq!(modules.kernels.len(), 1, "{cpu:?}");
     }
 }
 
@@ -199,7 +250,7 @@ fn thresholds_of_any_shape_are_kept() {
                     contributions,
                     thresholds: thresholds.clone(),
                 };
-                assert_same(&module, &tables, &format!("thresholds {number}"));
+                assert_same(&[(&module, &tables)], &format!("thresholds {number}"));
             }
         }
     }

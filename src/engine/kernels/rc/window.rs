@@ -23,6 +23,16 @@ impl Window {
         }
     }
 
+    /// Rows, and columns.
+    pub fn size(&self) -> usize {
+        self.offsets.len().isqrt()
+    }
+
+    /// What each level contributes, for each position.
+    pub fn contributions(&self) -> &[[i32; 256]] {
+        &self.contributions
+    }
+
     /// No sum is outside of these.
     pub fn reach(&self) -> [i32; 2] {
         let least = |levels: &[i32; 256]| levels.iter().copied().min();
@@ -44,7 +54,7 @@ impl Window {
     }
 
     /// Where the positions lie in the unrotated frame, in the order of the contributions.
-    pub fn rotated(&self, rotation: usize) -> impl Iterator<Item = Offset> {
+    pub fn rotated(&self, rotation: usize) -> impl Iterator<Item = Offset> + Clone {
         let offsets = self.offsets.iter();
         offsets.map(move |offset| rotate_offset(rotation, *offset))
     }

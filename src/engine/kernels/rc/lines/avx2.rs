@@ -2,11 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{
-    affine::{Affine, MOST_TAPS, Run},
-    squash::Levels,
-    window::Window,
-};
+use super::{Convolution, MOST_TAPS, Run, Table, Window};
 use crate::engine::{
     kernels::avx2::{LANES, load},
     model::Offset,
@@ -16,38 +12,43 @@ use crate::engine::{
 const MAX_RUNS: usize = MOST_TAPS.pow(2) / 2 * 2;
 
 /// A module of lines.
-pub struct Convolution {
-    taps: Affine<2>,
-    levels: Levels,
+pub struct Lines {
+    taps: Convolution<2>,
+    table: Table,
 }
 
-impl Convolution {
+impl Lines {
     /// If the contributions are lines, and 16 bits hold all sums.
     pub fn new(window: &Window, thresholds: &[i32]) -> Option<Self> {
-        let [lowest, highest] = window.reach();
-        let levels = Levels::new(thresholds, [lowest, highest])?;
-        let mut taps = Affine::new(window)?;
+        let table = Table::new(thresholds, window.reach())?;
+        let mut taps = Convolution::new(window)?;
         taps.runs = taps
             .runs
             .map(|runs| runs.into_iter().flat_map(split).collect());
-        (highest - lowest < i32::from(u16::MAX)).then_some(Self { taps, levels })
+        Some(Self { taps, table })
     }
 
-    /// Makes `width` pixels of the plane of one rotation.
+    /// Makes `width` pixels of the planes of all rotations.
     #[target_feature(enable = "avx2")]
-    pub fn make<'a>(
+    pub fn make<'a, 'b>(
         &self,
-        rotation: usize,
         input: impl Fn(Offset) -> &'a [u8],
         width: usize,
-        output: &mut [u8],
+        outputs: impl Iterator<Item = &'b mut [u8]>,
     ) {
-        let runs = &self.taps.runs[rotation];
-        let mut rows: [&[u8]; MAX_RUNS] = [&[]; MAX_RUNS];
-        for (row, run) in rows.iter_mut().zip(runs) {
-            *row = input(run.offset);
+        for (runs, output) in self.taps.runs.iter().zip(outputs) {
+            let mut rows: [&[u8]; MAX_RUNS] = [&[]; MAX_RUNS];
+            for (row, run) in rows.iter_mut().zip(runs) {
+                *row = input(run.offset);
+            }
+            self.row(runs, &rows, width, output);
         }
-        let constant = (self.taps.constant - self.levels.first) as i16;
+    }
+
+    /// Makes `width` pixels of one rotation, from the rows of its runs.
+    #[target_feature(enable = "avx2")]
+    fn row(&self, runs: &[Run<2>], rows: &[&[u8]], width: usize, output: &mut [u8]) {
+        let constant = (self.taps.constant - self.table.first) as i16;
         for (chunk, output) in output[..width].chunks_mut(LANES).enumerate() {
             // The sums are exact at last whatever overflows on the way.
             let mut evens = _mm256_set1_epi16(constant);
@@ -71,7 +72,7 @@ impl Convolution {
                 .zip(odds)
                 .flat_map(|(even, odd)| [even, odd]);
             for (output, sum) in output.iter_mut().zip(sums) {
-                *output = self.levels.levels[usize::from(sum.min(self.levels.last()))];
+                *output = self.table.level(sum);
             }
         }
     }

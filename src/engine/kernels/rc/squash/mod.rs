@@ -1,50 +1,52 @@
 //! How a sum becomes a level: what vector kernels look up in place of searching the thresholds.
 
+mod avx512;
+
 use crate::engine::model::THRESHOLDS;
 
-/// The level of every sum of 16 bits.
-pub struct Levels {
-    /// The sum that counts as 0. Sums below it have its level.
+/// The level of every sum, if 16 bits hold all that are reachable.
+pub struct Table {
+    /// The sum that the table starts with.
     pub first: i32,
-    /// The levels of the sums from the first on. Sums above the last have its level.
-    pub levels: Box<[u8]>,
+    levels: Box<[u8; 1 << 16]>,
 }
 
-impl Levels {
-    /// For sums between the two of `reach`, if 16 bits can tell apart those that differ in level.
-    pub fn new(thresholds: &[i32], [lowest, highest]: [i32; 2]) -> Option<Self> {
-        debug_assert_eq!(thresholds.len(), THRESHOLDS);
-        let always = thresholds.partition_point(|threshold| *threshold <= lowest);
-        let sometimes = thresholds.partition_point(|threshold| *threshold <= highest);
-        let relevant = &thresholds[always..sometimes];
-        let fits = i64::from(highest) - i64::from(lowest) < i64::from(u16::MAX);
-        let first = match relevant.first() {
-            Some(threshold) if !fits => threshold - 1,
-            _ => lowest,
-        };
-        let last = relevant.last().copied().unwrap_or(first);
-        let last = u16::try_from(i64::from(last) - i64::from(first)).ok()?;
-        if last == u16::MAX {
-            return None;
-        }
-        let mut level = always;
-        let levels = (0..=i32::from(last)).map(|sum| {
-            level += thresholds[level..]
-                .iter()
-                .take_while(|threshold| **threshold <= first + sum)
-                .count();
-            level as u8
-        });
+impl Table {
+    /// For sums between the two of `reach`.
+    pub fn new(thresholds: &[i32], reach: [i32; 2]) -> Option<Self> {
+        let [first, _] = reach;
+        span(reach)?;
+        let levels = levels(thresholds, first, u16::MAX);
         Some(Self {
             first,
-            levels: levels.collect(),
+            levels: levels.try_into().expect("a level of each sum"),
         })
     }
 
-    /// The sum that counts as the greatest.
-    pub fn last(&self) -> u16 {
-        (self.levels.len() - 1) as u16
+    /// The level of a sum, counted from the first.
+    #[inline(always)]
+    pub fn level(&self, sum: u16) -> u8 {
+        self.levels[usize::from(sum)]
     }
+}
+
+/// How far the greatest sum is from the least, if 16 bits hold that.
+pub fn span([least, most]: [i32; 2]) -> Option<u16> {
+    most.checked_sub(least)?.try_into().ok()
+}
+
+/// The levels of the sums from `first` on, as many more as `last`.
+fn levels(thresholds: &[i32], first: i32, last: u16) -> Box<[u8]> {
+    debug_assert_eq!(thresholds.len(), THRESHOLDS);
+    let mut level = 0;
+    let levels = (0..=i32::from(last)).map(|sum| {
+        let more = thresholds[level..].iter();
+        level += more
+            .take_while(|threshold| **threshold <= first + sum)
+            .count();
+        level as u8
+    });
+    levels.collect()
 }
 
 /// Segments that the sums are divided into.
@@ -61,32 +63,42 @@ pub struct Squash {
     pub rises: [u16; SEGMENTS],
     /// For each level, the low and the high byte of the next threshold.
     pub next: [[u8; 256]; 2],
+    /// A sum below the first threshold that any reaches.
     pub first: i32,
     pub last: u16,
     pub scale: u16,
 }
 
 impl Squash {
-    /// Of the thresholds that the levels come from, if there are such lines. For those of a tanh there are.
-    pub fn new(levels: &Levels, thresholds: &[i32]) -> Option<Self> {
-        let scale = ((SEGMENTS << 16) - 1) / usize::from(levels.last()).max(SEGMENTS);
+    /// For sums between the two of `reach`, if 16 bits can tell apart those that differ in level and if there are such lines;
+    /// for the thresholds of a tanh there are.
+    pub fn new(thresholds: &[i32], [least, most]: [i32; 2]) -> Option<Self> {
+        let reached = |sum| thresholds.partition_point(|threshold| *threshold <= sum);
+        let relevant = &thresholds[reached(least)..reached(most)];
+        let first = relevant.first().map_or(least, |threshold| threshold - 1);
+        let last = span([first, *relevant.last().unwrap_or(&first)])?;
+        if last == u16::MAX {
+            return None;
+        }
+        let scale = ((SEGMENTS << 16) - 1) / usize::from(last).max(SEGMENTS);
         let mut squash = Self {
             bases: [0; SEGMENTS],
             rises: [0; SEGMENTS],
             next: [[u8::MAX; 256]; 2],
-            first: levels.first,
-            last: levels.last(),
+            first,
+            last,
             scale: scale as u16,
         };
         for (level, threshold) in thresholds.iter().enumerate() {
             // Those below the first are always reached, those above the last never.
-            let next = threshold.saturating_sub(levels.first);
+            let next = threshold.saturating_sub(first);
             let next = next.clamp(0, i32::from(u16::MAX)) as u16;
             let [low, high] = next.to_le_bytes();
             squash.next[0][level] = low;
             squash.next[1][level] = high;
         }
-        let sums = levels.levels.iter().zip(0..).map(|(level, sum)| Sum {
+        let levels = levels(thresholds, first, last);
+        let sums = levels.iter().zip(0..).map(|(level, sum)| Sum {
             level: (*level).into(),
             position: u32::from(squash.scale) * sum,
         });

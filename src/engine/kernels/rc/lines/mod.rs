@@ -1,6 +1,12 @@
 //! Modules whose contributions are lines: a convolution. What the kernels of every instruction set share.
 
-use super::window::Window;
+pub mod avx2;
+pub mod avx512;
+
+use super::{
+    squash::{Squash, Table},
+    window::Window,
+};
 use crate::engine::model::Offset;
 
 /// No row of a window has more taps, nor more rows; one tap more lets runs be moved by one.
@@ -17,13 +23,13 @@ pub struct Run<const TAPS: usize> {
 }
 
 /// A window as a convolution in four rotations.
-pub struct Affine<const TAPS: usize> {
+pub struct Convolution<const TAPS: usize> {
     pub runs: [Vec<Run<TAPS>>; 4],
     /// What the sum of the taps starts with.
     pub constant: i32,
 }
 
-impl<const TAPS: usize> Affine<TAPS> {
+impl<const TAPS: usize> Convolution<TAPS> {
     /// If the contributions are lines with slopes of 8 bits.
     pub fn new(window: &Window) -> Option<Self> {
         let slopes = window.slopes()?;

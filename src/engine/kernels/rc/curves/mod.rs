@@ -1,0 +1,168 @@
+//! Modules of any contributions: sums that slide along a row. What the kernels of every instruction set share.
+//!
+//! A sample contributes to the sums of all pixels whose windows it lies in, so one entry of a table holds what it
+//! contributes to those of a row, in two rotations. At each sample the pending sums move on by one place and the entries
+//! of all rows are added; the sum in the first place is then finished.
+
+pub mod avx2;
+pub mod avx512;
+
+use std::ops::Range;
+
+use super::{
+    squash::{Squash, Table, span},
+    window::Window,
+};
+use crate::engine::{kernels::LANES, model::Offset};
+
+/// Sums in a lane of 128 bits.
+const PLACES: usize = 8;
+/// Modules that share a lane. Their finished sums are at the first places.
+const SHARING: usize = 2;
+/// Lanes that hold modules, each twice, for two rotations.
+const BINS: usize = 2;
+/// Most modules that can slide together.
+pub const MOST_MODULES: usize = BINS * SHARING;
+/// Most rows that the windows have together.
+const MOST_ROWS: usize = 8;
+
+/// What a level of a row contributes to the sums of two rotations.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Entry([[[i16; PLACES]; 2]; BINS]);
+
+/// The rows of two rotations, then those of the others.
+type Rows<'a> = [[&'a [u8]; MOST_ROWS]; 2];
+
+/// Modules that slide together.
+struct Slide {
+    /// The rows of the windows in the first two rotations. In the others they lie as far on the other side.
+    rows: Range<i32>,
+    /// For each row of the first two rotations and then of the others, what each level contributes.
+    entries: Vec<[Entry; 256]>,
+    /// For each byte of the bins, where in its lane it was before the sums moved on; nowhere, if there is no such byte.
+    moves: [[[u8; 2 * PLACES]; 2]; BINS],
+    /// The columns of the windows.
+    columns: Range<i32>,
+    members: Vec<Member>,
+}
+
+/// Where a module's finished sums are.
+struct Member {
+    bin: usize,
+    place: usize,
+    /// For each rotation, the last column of the window: there the sum of a pixel is finished.
+    last: [i32; 4],
+}
+
+impl Slide {
+    /// For windows, each with the number that its sums count from, if there are places for their sums. Of these, 16 bits
+    /// are kept.
+    fn new(windows: &[(&Window, i32)]) -> Option<Self> {
+        let offsets = |rotation| {
+            let windows = windows.iter();
+            windows.flat_map(move |(window, _)| window.rotated(rotation))
+        };
+        let columns = (0..4).flat_map(offsets).map(|(_, column)| column);
+        let rows = offsets(0).map(|(row, _)| row);
+        let rows = rows.clone().min()?..rows.max()? + 1;
+        if rows.len() > MOST_ROWS {
+            return None;
+        }
+        let mut slide = Self {
+            entries: vec![[Entry([[[0; PLACES]; 2]; BINS]); 256]; 2 * rows.len()],
+            rows,
+            moves: [[[u8::MAX; 2 * PLACES]; 2]; BINS],
+            columns: columns.clone().min()?..columns.max()? + 1,
+            members: Vec::new(),
+        };
+        let mut members = [0; BINS];
+        let mut taken = [SHARING; BINS];
+        for (window, first) in windows {
+            let pending = window.size() - 1;
+            let has_room = |bin: &usize| members[*bin] < SHARING && taken[*bin] + pending <= PLACES;
+            let bin = (0..BINS).find(has_room)?;
+            let places = [members[bin]].into_iter();
+            let places = places.chain(taken[bin]..taken[bin] + pending).collect();
+            slide.add(window, *first, bin, places);
+            members[bin] += 1;
+            taken[bin] += pending;
+        }
+        Some(slide)
+    }
+
+    /// Gives the sums of a window these places of a bin, that which is finished next the first.
+    fn add(&mut self, window: &Window, first: i32, bin: usize, places: Vec<usize>) {
+        for pair in places.windows(2) {
+            for (byte, lane) in (0..4).map(|i| (i % 2, i / 2)) {
+                self.moves[bin][lane][2 * pair[0] + byte] = (2 * pair[1] + byte) as u8;
+            }
+        }
+        let last = [0, 1, 2, 3].map(|rotation| {
+            let columns = window.rotated(rotation).map(|(_, column)| column);
+            columns.max().expect("a window has positions")
+        });
+        for (rotation, last) in last.into_iter().enumerate() {
+            // Each sum has one contribution of each position: the first holds what sums count from.
+            let mut start = first;
+            for ((row, column), levels) in window.rotated(rotation).zip(window.contributions()) {
+                let row = match rotation {
+                    0 | 1 => row - self.rows.start,
+                    _ => self.rows.len() as i32 - row - self.rows.start,
+                };
+                let place = places[(last - column) as usize];
+                for (Entry(sums), level) in self.entries[row as usize].iter_mut().zip(levels) {
+                    sums[bin][rotation % 2][place] = (level - start) as i16;
+                }
+                start = 0;
+            }
+        }
+        self.members.push(Member {
+            bin,
+            place: places[0],
+            last,
+        });
+    }
+
+    /// The rows to read, from the first column on.
+    fn inputs<'a>(&self, input: impl Fn(Offset) -> &'a [u8]) -> Rows<'a> {
+        let mut inputs: Rows = [[&[]; MOST_ROWS]; 2];
+        for (number, row) in self.rows.clone().enumerate() {
+            inputs[0][number] = input((row, self.columns.start));
+            inputs[1][number] = input((-row, self.columns.start));
+        }
+        inputs
+    }
+
+    /// The columns at which blocks of samples start, counted from the first pixel's, for `width` pixels.
+    fn blocks(&self, width: usize) -> impl Iterator<Item = i32> + use<> {
+        (self.columns.start..width as i32 + self.columns.end - 1).step_by(LANES)
+    }
+}
+
+/// A block of samples of each row.
+#[inline(always)]
+fn samples<const ROWS: usize>(inputs: &Rows, at: usize) -> [[[u8; LANES]; ROWS]; 2] {
+    let mut samples = [[[0; LANES]; ROWS]; 2];
+    for (samples, inputs) in samples.iter_mut().zip(inputs) {
+        for (samples, input) in samples.iter_mut().zip(inputs) {
+            samples.copy_from_slice(&input[at..][..LANES]);
+        }
+    }
+    samples
+}
+
+/// Copies levels to where they belong in a row, without those that lie outside of it.
+#[inline(always)]
+fn place<const COUNT: usize>(levels: &[u8; COUNT], at: i32, row: &mut [u8]) {
+    let inside = usize::try_from(at).ok().and_then(|at| row.get_mut(at..));
+    if let Some(to) = inside.and_then(<[u8]>::first_chunk_mut) {
+        *to = *levels;
+        return;
+    }
+    let (at, skipped) = (at.max(0) as usize, at.min(0).unsigned_abs() as usize);
+    let to = row.iter_mut().skip(at);
+    for (to, level) in to.zip(levels.iter().skip(skipped)) {
+        *to = *level;
+    }
+}
