@@ -64,90 +64,142 @@ pub fn new_moments(net: &Net) -> Adam {
         .collect()
 }
 
-/// Moves a network against a gradient and sets the gradient to zero. Entries of `played`, if given, follow, rounded as
-/// in the file.
+/// Moves a network against the sum of some gradients and sets them to zero. Entries of `played`, if given, follow,
+/// rounded as in the file.
 pub fn step(
     net: &mut Net,
     mut played: Option<&mut Net>,
-    gradient: &mut Gradient,
+    gradients: &mut [Gradient],
     adam: &mut Adam,
     rates: Rates,
 ) {
     let last = net.branches.len() - 1;
-    for (index, (stage, gradients)) in net.branches.iter_mut().zip(gradient).enumerate() {
+    for (index, stage) in net.branches.iter_mut().enumerate() {
         let rate = if index == last {
             rates.last
         } else {
             rates.inner
         };
-        for (number, (branch, gradient)) in stage.iter_mut().zip(gradients).enumerate() {
+        for (number, branch) in stage.iter_mut().enumerate() {
             let moments = &mut adam[index][number];
-            step_table(branch, gradient, &mut moments.table, rate);
+            let mut gradients: Vec<&mut BranchGradient> = gradients
+                .iter_mut()
+                .map(|gradient| &mut gradient[index][number])
+                .collect();
             if let Some(rc) = &mut branch.rc {
-                step_rc(rc, &mut gradient.rc, &mut moments.rc, rates.rc);
+                step_rc(rc, &mut gradients, &mut moments.rc, rates.rc);
             }
-            if let Some(played) = &mut played {
-                let played = &mut played.branches[index][number];
-                follow(played, branch, &gradient.touched);
-            }
-            for (touches, touched) in moments.touches.iter_mut().zip(&mut gradient.touched) {
-                *touches += u32::from(std::mem::take(touched));
-            }
+            let played = played.as_mut().map(|net| {
+                let played = &mut net.branches[index][number];
+                played.rc = branch.rc.as_ref().map(Rc::fixed);
+                &mut played.table.entries[..]
+            });
+            step_table(branch, played, &mut gradients, moments, rate);
         }
     }
+}
+
+/// Some rows of a table, with all that a step changes there.
+struct Block<'a> {
+    entries: &'a mut [f32],
+    /// What follows the entries, if anything.
+    played: Option<&'a mut [f32]>,
+    firsts: &'a mut [f32],
+    seconds: &'a mut [f32],
+    touches: &'a mut [u32],
+    /// Of each thread, the gradients and where they are not zero.
+    gradients: Vec<(&'a mut [f32], &'a mut [bool])>,
 }
 
 fn step_table(
     branch: &mut Branch,
-    gradient: &mut BranchGradient,
-    moments: &mut Moments,
+    played: Option<&mut [f32]>,
+    gradients: &mut [&mut BranchGradient],
+    moments: &mut BranchMoments,
     rate: f32,
 ) {
     let outputs = branch.table.outputs;
     let block = BLOCK * outputs;
-    let entries = branch.table.entries.par_chunks_mut(block);
-    let gradients = gradient.table.par_chunks_mut(block);
-    let firsts = moments.first.par_chunks_mut(block);
-    let seconds = moments.second.par_chunks_mut(block);
-    let blocks = entries.zip(gradients).zip(firsts.zip(seconds));
-    blocks.zip(gradient.touched.par_chunks(BLOCK)).for_each(
-        |(((entries, gradients), (firsts, seconds)), touched)| {
-            for (row, touched) in touched.iter().enumerate() {
-                if *touched {
-                    let row = row * outputs..(row + 1) * outputs;
-                    let entries = &mut entries[row.clone()];
-                    let gradients = &mut gradients[row.clone()];
-                    let (firsts, seconds) = (&mut firsts[row.clone()], &mut seconds[row]);
-                    update(entries, gradients, firsts, seconds, rate);
-                    entries
-                        .iter_mut()
-                        .for_each(|entry| *entry = entry.clamp(-127.0, 127.0));
-                    gradients.fill(0.0);
+    let mut played = played.map(|played| played.chunks_mut(block));
+    let mut gradients: Vec<_> = gradients
+        .iter_mut()
+        .map(|gradient| {
+            let values = gradient.table.chunks_mut(block);
+            values.zip(gradient.touched.chunks_mut(BLOCK))
+        })
+        .collect();
+    let entries = branch.table.entries.chunks_mut(block);
+    let moments_of = &mut moments.table;
+    let firsts = moments_of.first.chunks_mut(block);
+    let seconds = moments_of.second.chunks_mut(block);
+    let touches = moments.touches.chunks_mut(BLOCK);
+    let rows = entries.zip(touches).zip(firsts.zip(seconds));
+    let blocks = rows.map(|((entries, touches), (firsts, seconds))| Block {
+        entries,
+        played: played.as_mut().and_then(Iterator::next),
+        firsts,
+        seconds,
+        touches,
+        gradients: gradients.iter_mut().filter_map(Iterator::next).collect(),
+    });
+    let blocks: Vec<_> = blocks.collect();
+    blocks
+        .into_par_iter()
+        .for_each(|block| block.step(outputs, rate));
+}
+
+impl Block<'_> {
+    fn step(mut self, outputs: usize, rate: f32) {
+        let mut total = vec![0.0; outputs];
+        for row in 0..self.touches.len() {
+            let values = row * outputs..(row + 1) * outputs;
+            let mut is_touched = false;
+            for (gradients, touched) in &mut self.gradients {
+                if std::mem::take(&mut touched[row]) {
+                    is_touched = true;
+                    for (total, gradient) in total.iter_mut().zip(&mut gradients[values.clone()]) {
+                        *total += std::mem::take(gradient);
+                    }
                 }
             }
-        },
-    );
-}
-
-fn follow(played: &mut Branch, branch: &Branch, touched: &[bool]) {
-    let outputs = branch.table.outputs;
-    let rows = played.table.entries.chunks_exact_mut(outputs);
-    let rows = rows.zip(branch.table.entries.chunks_exact(outputs));
-    for ((played, entries), _) in rows.zip(touched).filter(|(_, touched)| **touched) {
-        for (played, entry) in played.iter_mut().zip(entries) {
-            *played = to_i8(*entry);
+            if !is_touched {
+                continue;
+            }
+            self.touches[row] += 1;
+            let entries = &mut self.entries[values.clone()];
+            let firsts = &mut self.firsts[values.clone()];
+            let seconds = &mut self.seconds[values.clone()];
+            update(entries, &total, firsts, seconds, rate);
+            for entry in &mut *entries {
+                *entry = entry.clamp(-127.0, 127.0);
+            }
+            if let Some(played) = &mut self.played {
+                for (played, entry) in played[values].iter_mut().zip(entries) {
+                    *played = to_i8(*entry);
+                }
+            }
+            total.fill(0.0);
         }
     }
-    played.rc = branch.rc.as_ref().map(Rc::fixed);
 }
 
-fn step_rc(rc: &mut Rc, gradients: &mut [f32], moments: &mut Moments, rate: f32) {
+fn step_rc(
+    rc: &mut Rc,
+    gradients: &mut [&mut BranchGradient],
+    moments: &mut Moments,
+    rate: f32,
+) {
+    let mut total = vec![0.0; rc.weights().len()];
+    for gradient in gradients {
+        for (total, gradient) in total.iter_mut().zip(&mut gradient.rc) {
+            *total += std::mem::take(gradient);
+        }
+    }
     let (limit, rate) = (rc.weight_limit(), rc.weight_rate(rate));
     let Moments { first, second } = moments;
-    update(rc.weights_mut(), gradients, first, second, rate);
+    update(rc.weights_mut(), &total, first, second, rate);
     let weights = rc.weights_mut().iter_mut();
     weights.for_each(|weight| *weight = weight.clamp(-limit, limit));
-    gradients.fill(0.0);
 }
 
 /// One step. The moments start at zero and are not corrected for it: with these two decays the first step of an entry

@@ -14,6 +14,11 @@ use super::{
     table::Table,
 };
 
+/// Vertices of a simplex in four dimensions.
+const VERTICES: usize = 5;
+/// Partial sums of a dot product.
+const LANES: usize = 4;
+
 /// Gradients of one branch.
 #[derive(Clone, Debug)]
 pub struct BranchGradient {
@@ -137,11 +142,24 @@ fn backward_stage(
 
 /// The gradient of a rotation's sums, in the order of a table's entries.
 fn rotated_frame(sums: &[f32], outputs: usize, rotation: usize) -> Vec<f32> {
-    let landing = landing(outputs, rotation);
-    let pixels = sums.chunks_exact(outputs);
-    pixels
-        .flat_map(|pixel| landing.iter().map(|place| pixel[*place]))
-        .collect()
+    let mut frame = vec![0.0; sums.len()];
+    match outputs {
+        1 => frame.copy_from_slice(sums),
+        4 => permute::<4>(sums, rotation, &mut frame),
+        9 => permute::<9>(sums, rotation, &mut frame),
+        _ => permute::<16>(sums, rotation, &mut frame),
+    }
+    frame
+}
+
+fn permute<const OUTPUTS: usize>(sums: &[f32], rotation: usize, frame: &mut [f32]) {
+    let landing = landing(OUTPUTS, rotation);
+    let landing: &[usize; OUTPUTS] = landing.as_slice().try_into().expect("a place for each");
+    let (sums, _) = sums.as_chunks::<OUTPUTS>();
+    let (frame, _) = frame.as_chunks_mut::<OUTPUTS>();
+    for (frame, sums) in frame.iter_mut().zip(sums) {
+        *frame = landing.map(|place| sums[place]);
+    }
 }
 
 /// Adds the gradients of a table's look-ups: of its entries and, if wanted, of the plane that they read.
@@ -187,6 +205,7 @@ fn add<const AXES: usize, const OUTPUTS: usize>(
     let (entry_gradients, _) = gradient.table.as_chunks_mut::<OUTPUTS>();
     let touched = &mut gradient.touched[..];
     let mut cells = Cells::<AXES>::new(table, width);
+    let mut products = vec![[[0.0; LANES]; VERTICES]; width];
     for (y, sums) in sums.chunks_exact(width * OUTPUTS).enumerate() {
         cells.place(offsets.map(|offset| plane.row(y, offset)));
         let (sums, _) = sums.as_chunks::<OUTPUTS>();
@@ -206,12 +225,18 @@ fn add<const AXES: usize, const OUTPUTS: usize>(
         if let Some(wanted) = &mut wanted {
             let starts = offsets.map(|offset| wanted.index(y, offset));
             let out = wanted.data_mut();
-            for (x, sum) in sums.iter().enumerate() {
+            for (x, (sum, products)) in sums.iter().zip(&mut products).enumerate() {
                 let mut vertex = cells.first(x);
-                let mut before = dot(sum, &entries[vertex]);
-                for step in cells.steps(x) {
+                products[0] = dot_lanes(sum, &entries[vertex]);
+                for (step, products) in cells.steps(x).iter().zip(&mut products[1..]) {
                     vertex += step.stride();
-                    let after = dot(sum, &entries[vertex]);
+                    *products = dot_lanes(sum, &entries[vertex]);
+                }
+            }
+            for (x, products) in products.iter().enumerate() {
+                let mut before = total::<OUTPUTS>(&products[0]);
+                for (step, products) in cells.steps(x).iter().zip(&products[1..]) {
+                    let after = total::<OUTPUTS>(products);
                     out[starts[step.axis()] + x] += (after - before) * level;
                     before = after;
                 }
@@ -220,20 +245,21 @@ fn add<const AXES: usize, const OUTPUTS: usize>(
     }
 }
 
-/// A dot product, four partial sums at a time.
+/// A dot product, in partial sums. Adding them up is left for later: here it would keep the compiler from vectors.
 #[inline(always)]
-fn dot<const N: usize>(a: &[f32; N], b: &[f32; N]) -> f32 {
+fn dot_lanes<const N: usize>(a: &[f32; N], b: &[f32; N]) -> [f32; LANES] {
     let (a, b) = (*a, *b);
-    let (a_fours, a_rest) = a.as_chunks::<4>();
-    let (b_fours, b_rest) = b.as_chunks::<4>();
-    let mut fours = [0.0; 4];
-    for (a, b) in a_fours.iter().zip(b_fours) {
-        for lane in 0..4 {
-            fours[lane] += a[lane] * b[lane];
-        }
+    let mut lanes = [0.0; LANES];
+    for i in 0..N {
+        lanes[i % LANES] += a[i] * b[i];
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    fours.iter().sum::<f32>() + rest
+    lanes
+}
+
+/// The sum of the lanes that a product of `N` values has.
+#[inline(always)]
+fn total<const N: usize>(lanes: &[f32; LANES]) -> f32 {
+    lanes.iter().take(N).sum()
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl<const AXES: usize> Cells<AXES> {
             let mut first = 0;
             let mut steps = [0; AXES];
             for axis in 0..AXES {
-                let level = levels[axis][x] as i32 as u32;
+                let level = level_bits(levels[axis][x]);
                 first += (level >> self.interval) * self.strides[axis];
                 let axis_bits = (axis as u32) << AXIS_SHIFT;
                 steps[axis] = (level & mask) << FRACTION_SHIFT | axis_bits | self.strides[axis];
@@ -89,6 +89,17 @@ impl<const AXES: usize> Cells<AXES> {
     /// The steps of look-up `x`.
     #[inline(always)]
     pub fn steps(&self, x: usize) -> [Step; AXES] {
-        self.steps.each_ref().map(|steps| Step(steps[x]))
+        let mut steps = [Step(0); AXES];
+        for axis in 0..AXES {
+            steps[axis] = Step(self.steps[axis][x]);
+        }
+        steps
     }
+}
+
+/// A whole level, 0..=255, as an integer. Beside 2^23 the last bits of a float count units; a cast would test for what no
+/// level is, one value at a time.
+#[inline(always)]
+pub fn level_bits(level: f32) -> u32 {
+    (level + 8_388_608.0).to_bits() & 0xff
 }

@@ -58,7 +58,16 @@ pub fn run(net: &Net, source: &[f32], size: (usize, usize)) -> Activations {
 #[inline(always)]
 #[must_use]
 pub fn to_level(value: f32) -> f32 {
-    value.round_ties_even().clamp(0.0, 255.0)
+    round(value.clamp(0.0, 255.0))
+}
+
+/// The whole number nearest to a value within 2^22, halves to the even one: beside 1.5 * 2^23 there is no room for a
+/// fraction. Without the instruction for it the compiler would call a function.
+#[inline(always)]
+#[must_use]
+pub fn round(value: f32) -> f32 {
+    const NO_FRACTION: f32 = 12_582_912.0;
+    (value + NO_FRACTION) - NO_FRACTION
 }
 
 /// Sums of a stage's look-ups for each pixel, and the planes of its RC modules.
@@ -105,13 +114,22 @@ pub fn landing(outputs: usize, rotation: usize) -> Vec<usize> {
 
 /// Adds up the sums of the four rotated frames.
 fn unrotated(sums: &[Vec<f32>; 4], outputs: usize) -> Vec<f32> {
-    let mut total = vec![0.0; sums[0].len()];
-    for (rotation, sums) in sums.iter().enumerate() {
-        let landing = landing(outputs, rotation);
-        let pixels = total
-            .chunks_exact_mut(outputs)
-            .zip(sums.chunks_exact(outputs));
-        for (total, sums) in pixels {
+    match outputs {
+        1 => add_frames::<1>(sums),
+        4 => add_frames::<4>(sums),
+        9 => add_frames::<9>(sums),
+        _ => add_frames::<16>(sums),
+    }
+}
+
+fn add_frames<const OUTPUTS: usize>(sums: &[Vec<f32>; 4]) -> Vec<f32> {
+    let mut total = sums[0].clone();
+    for (rotation, sums) in sums.iter().enumerate().skip(1) {
+        let landing = landing(OUTPUTS, rotation);
+        let landing: &[usize; OUTPUTS] = landing.as_slice().try_into().expect("a place for each");
+        let (total, _) = total.as_chunks_mut::<OUTPUTS>();
+        let (sums, _) = sums.as_chunks::<OUTPUTS>();
+        for (total, sums) in total.iter_mut().zip(sums) {
             for (place, sum) in landing.iter().zip(sums) {
                 total[*place] += sum;
             }

@@ -98,15 +98,7 @@ impl Learner {
     /// Refines the grids to `interval` bits, the untouched parts of the tables smoothed first, and forgets the
     /// optimiser's moments; nothing if they are as fine already.
     pub fn refine(&mut self, interval: u32) {
-        let intervals = |net: &Net| {
-            let branches = net.branches.iter().flatten();
-            branches
-                .map(|branch| branch.table.interval)
-                .collect::<Vec<_>>()
-        };
-        let mut fine = self.net.clone();
-        fine.refine(interval);
-        if intervals(&fine) != intervals(&self.net) {
+        if self.net.is_coarser_than(interval) {
             self.smooth();
             self.net.refine(interval);
             *self = Self::new(self.net.clone(), self.gradients.len());
@@ -150,49 +142,13 @@ impl Learner {
             errors.sum::<f64>()
         });
         let error = errors.collect::<Vec<_>>().iter().sum::<f64>() / batch.len() as f64;
-        let (total, others) = self
-            .gradients
-            .split_first_mut()
-            .expect("one thread at least");
-        for other in others {
-            merge(total, other);
-        }
         adam::step(
             &mut self.net,
             self.played.as_mut(),
-            total,
+            &mut self.gradients,
             &mut self.adam,
             rates,
         );
         error
     }
-}
-
-/// Adds one gradient to another and sets it to zero.
-fn merge(total: &mut Gradient, other: &mut Gradient) {
-    let branches = total.iter_mut().flatten().zip(other.iter_mut().flatten());
-    branches.for_each(|(total, other)| {
-        let rows = other.touched.len();
-        let outputs = total.table.len() / rows;
-        let values = total
-            .table
-            .par_chunks_mut(outputs)
-            .zip(other.table.par_chunks_mut(outputs));
-        let touched = total.touched.par_iter_mut().zip(&mut other.touched);
-        let rows = values.zip(touched).with_min_len(1024);
-        rows.filter(|(_, (_, touched))| **touched).for_each(
-            |((total, other), (total_touched, touched))| {
-                total
-                    .iter_mut()
-                    .zip(&*other)
-                    .for_each(|(total, other)| *total += other);
-                other.fill(0.0);
-                *total_touched = true;
-                *touched = false;
-            },
-        );
-        for (total, other) in total.rc.iter_mut().zip(&mut other.rc) {
-            *total += std::mem::take(other);
-        }
-    });
 }

@@ -1,13 +1,14 @@
 //! The network that grows: a graph of the format with real numbers in its tables.
 
 use gstrclut::engine::model::{
-    self, BranchTables, Graph, Info, Model, ModelError, Pattern, Rounding,
+    self, BranchTables, Graph, Info, Model, ModelError, Pattern, Rounding, Stage,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    forward::round,
     rc::{Rc, State},
     table::Table,
 };
@@ -186,17 +187,23 @@ impl Net {
     /// with them; changes no output.
     pub fn refine(&mut self, interval: u32) {
         for (stage, branches) in self.graph.stages.iter().zip(&mut self.branches) {
-            let wanted = interval.max(stage.interval);
             for branch in branches {
-                let wanted = match branch.table.axes {
-                    4 => wanted,
-                    _ => (wanted - stage.interval).min(COARSEST_POINT),
-                };
+                let wanted = wanted_interval(stage, &branch.table, interval);
                 while branch.table.interval > wanted {
                     branch.table = branch.table.refined();
                 }
             }
         }
+    }
+
+    /// Whether [`Net::refine`] would change any table.
+    #[must_use]
+    pub fn is_coarser_than(&self, interval: u32) -> bool {
+        let mut stages = self.graph.stages.iter().zip(&self.branches);
+        stages.any(|(stage, branches)| {
+            let mut tables = branches.iter().map(|branch| &branch.table);
+            tables.any(|table| table.interval > wanted_interval(stage, table, interval))
+        })
     }
 
     /// The network with RC modules whose weights learn: straight lines stay straight, unless they are to bend.
@@ -231,6 +238,15 @@ impl Net {
     }
 }
 
+/// The interval bits of a table when simplex tables are to have `interval`.
+fn wanted_interval(stage: &Stage, table: &Table, interval: u32) -> u32 {
+    let wanted = interval.max(stage.interval);
+    match table.axes {
+        4 => wanted,
+        _ => (wanted - stage.interval).min(COARSEST_POINT),
+    }
+}
+
 /// The table that passes on the first pixel of its pattern, or of the window of the RC module before it.
 fn identity_table(graph: &Graph, index: usize, branch: &model::Branch, interval: u32) -> Table {
     let entry = |level: usize| {
@@ -260,5 +276,5 @@ pub fn pattern_reach(pattern: Pattern) -> usize {
 #[inline(always)]
 #[must_use]
 pub fn to_i8(entry: f32) -> f32 {
-    entry.round_ties_even().clamp(-128.0, 127.0)
+    round(entry.clamp(-128.0, 127.0))
 }

@@ -128,20 +128,32 @@ fn cut(
     side: usize,
     transposed: bool,
 ) -> Vec<f32> {
-    let sample = |row: usize, column: usize| {
-        let (row, column) = if transposed {
-            (column, row)
-        } else {
-            (row, column)
-        };
-        let index = (top + row) * image.width + left + column;
-        f32::from(match component {
-            Component::Plane(plane) => image.planes[plane][index],
-            Component::Luma => luma_of(std::array::from_fn(|plane| image.planes[plane][index])),
-        })
-    };
-    let rows = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
-    rows.map(|(row, column)| sample(row, column)).collect()
+    let mut samples = Vec::with_capacity(side * side);
+    for y in top..top + side {
+        let row = |plane: usize| &image.planes[plane][y * image.width + left..][..side];
+        match component {
+            Component::Plane(plane) => {
+                samples.extend(row(plane).iter().map(|level| f32::from(*level)));
+            }
+            Component::Luma => {
+                let pixels = row(0).iter().zip(row(1)).zip(row(2));
+                let lumas = pixels.map(|((r, g), b)| luma_of([*r, *g, *b]));
+                samples.extend(lumas.map(f32::from));
+            }
+        }
+    }
+    if transposed {
+        transpose(&mut samples, side);
+    }
+    samples
+}
+
+fn transpose(square: &mut [f32], side: usize) {
+    for row in 1..side {
+        for column in 0..row {
+            square.swap(row * side + column, column * side + row);
+        }
+    }
 }
 
 /// The samples of a picture `scale` times as large as its source, gathered for each source pixel.

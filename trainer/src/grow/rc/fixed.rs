@@ -4,6 +4,7 @@ use gstrclut::engine::model::{RcModule, RcTables, THRESHOLDS};
 use serde::{Deserialize, Serialize};
 
 use super::{MIDDLE, Rc, State, Sum, squash};
+use crate::grow::{cells::level_bits, forward::round};
 
 /// Most fraction bits that the format allows.
 const MOST_FRACTION_BITS: u32 = 15;
@@ -87,23 +88,36 @@ impl Fixed {
         entries.map(|entry| f32::from(*entry)).collect()
     }
 
-    /// Sums to R, exactly: the smooth squash guesses, the thresholds decide. `unit` is what a unit of the sum adds to the
-    /// tanh's argument.
-    #[inline(always)]
-    pub(super) fn squash(&self, row: &mut [f32], unit: f32) {
-        let thresholds = &self.thresholds;
-        for value in row {
-            let sum = *value as i32;
-            let guess = squash(*value * unit).round_ties_even() + 127.0;
-            let mut reached = (guess as usize).min(THRESHOLDS);
-            while reached < THRESHOLDS && sum >= thresholds[reached] {
-                reached += 1;
-            }
-            while reached > 0 && sum < thresholds[reached - 1] {
-                reached -= 1;
-            }
-            *value = reached as f32;
+    /// The thresholds between two that no sum passes, as the real numbers that they are compared with.
+    pub(super) fn bounds(&self) -> Bounds {
+        let mut bounds = NO_BOUNDS;
+        for (bound, threshold) in bounds[1..].iter_mut().zip(&self.thresholds) {
+            *bound = *threshold as f32;
         }
+        bounds
+    }
+}
+
+/// An R of `r` comes from sums from `bounds[r]` on, below `bounds[r + 1]`. Sums and thresholds are whole numbers below 2^24.
+pub(super) type Bounds = [f32; THRESHOLDS + 2];
+/// The bounds of no module.
+pub(super) const NO_BOUNDS: Bounds = {
+    let mut bounds = [f32::INFINITY; THRESHOLDS + 2];
+    bounds[0] = f32::NEG_INFINITY;
+    bounds
+};
+
+/// Sums to R, exactly: the smooth squash guesses, at most one off, and the bounds decide. `unit` is what a unit of the sum
+/// adds to the tanh's argument.
+#[inline(always)]
+pub(super) fn squash_exactly(row: &mut [f32], unit: f32, bounds: &Bounds) {
+    for value in row {
+        let sum = *value;
+        let guess = round(squash(sum * unit)) + 127.0;
+        let index = level_bits(guess) as usize;
+        let above = if sum >= bounds[index + 1] { 1.0 } else { 0.0 };
+        let below = if sum < bounds[index] { 1.0 } else { 0.0 };
+        *value = guess + above - below;
     }
 }
 
@@ -229,6 +243,36 @@ mod tests {
         for sum in -60_000..60_000 {
             let reached = thresholds.partition_point(|threshold| sum >= *threshold);
             assert_eq!(reached as i32, formula(sum), "sum {sum}");
+        }
+    }
+
+    #[test]
+    fn the_squash_is_exact() {
+        for (size, fraction_bits) in [(3, 2), (5, 9), (7, 15)] {
+            let module = RcModule {
+                size,
+                origin: 0,
+                entries: 256,
+                fraction_bits,
+            };
+            let weights = vec![0.0; (size * size) as usize + 1];
+            let fixed = Fixed::new(
+                module,
+                RcTables {
+                    contributions: vec![0; weights.len() * 256 - 256],
+                    thresholds: thresholds(module),
+                },
+            );
+            let sums: Vec<i32> = (-1_500_000..1_500_000).step_by(61).collect();
+            let near = fixed.thresholds.iter().flat_map(|t| [t - 1, *t]);
+            let sums: Vec<i32> = sums.into_iter().chain(near).collect();
+            let mut row: Vec<f32> = sums.iter().map(|sum| *sum as f32).collect();
+            let unit = (1.0 / sum_scale(module)) as f32;
+            squash_exactly(&mut row, unit, &fixed.bounds());
+            for (sum, r) in sums.iter().zip(row) {
+                let reached = fixed.thresholds.partition_point(|threshold| sum >= threshold);
+                assert_eq!(r, reached as f32, "size {size}, F {fraction_bits}, sum {sum}");
+            }
         }
     }
 }

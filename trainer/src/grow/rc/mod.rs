@@ -11,14 +11,16 @@ use gstrclut::engine::model::{Border, Offset, RcModule, RcTables, rotate_offset}
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
-use super::plane::Padded;
+use super::{forward::round, plane::Padded};
 pub use fixed::{Fixed, thresholds};
-use fixed::{every_level, sum_scale};
+use fixed::{Bounds, every_level, sum_scale};
 
 /// Middle of the 8-bit range, around which the learning weights are centred.
 const MIDDLE: f32 = 127.5;
 /// What a unit of the sum adds to the tanh's argument while a module learns.
 const LEARNING_UNIT: f32 = 1.0 / 255.0;
+/// Partial sums of a dot product.
+const LANES: usize = 16;
 /// Least slope of the squash that a gradient sees, so that a saturated module can come back.
 const LEAST_SLOPE: f32 = 1e-3;
 
@@ -199,6 +201,14 @@ impl Rc {
         }
     }
 
+    /// Where the sums of a fixed module step from one R to the next.
+    fn bounds(&self) -> Bounds {
+        match &self.state {
+            State::Fixed(fixed) => fixed.bounds(),
+            _ => fixed::NO_BOUNDS,
+        }
+    }
+
     /// A step of the weights that moves the sum as far as a step of `rate` moves a line's weight at the middle.
     #[must_use]
     pub fn weight_rate(&self, rate: f32) -> f32 {
@@ -238,16 +248,17 @@ fn window(module: RcModule, rotation: usize) -> Vec<Offset> {
 fn squash_sums(rc: &Rc, source: &Padded, window: &[Offset], out: &mut Padded) {
     let (_, height) = source.size();
     let (sum, unit) = (rc.sum(), rc.unit());
+    let bounds = rc.bounds();
     for y in 0..height {
         let row = out.row_mut(y, (0, 0));
         sum.row(source, y, window, row);
         match &rc.state {
             State::Lines(_) | State::Curves(_) => {
                 for value in row {
-                    *value = squash(*value * unit).round_ties_even() + 127.0;
+                    *value = round(squash(*value * unit)) + 127.0;
                 }
             }
-            State::Fixed(fixed) => fixed.squash(row, unit),
+            State::Fixed(_) => fixed::squash_exactly(row, unit, &bounds),
         }
     }
 }
@@ -271,11 +282,15 @@ impl Sum {
     fn row(&self, source: &Padded, y: usize, window: &[Offset], sums: &mut [f32]) {
         match self {
             Self::Lines { slopes, constant } => {
-                sums.fill(*constant);
-                for (slope, offset) in slopes.iter().zip(window) {
-                    for (sum, sample) in sums.iter_mut().zip(source.row(y, *offset)) {
-                        *sum += slope * sample;
+                let rows: Vec<&[f32]> =
+                    window.iter().map(|offset| source.row(y, *offset)).collect();
+                for (block, sums) in sums.chunks_mut(LANES).enumerate() {
+                    let (first, count) = (block * LANES, sums.len());
+                    let mut lanes = [*constant; LANES];
+                    for (slope, row) in slopes.iter().zip(&rows) {
+                        add_scaled(&mut lanes, *slope, &row[first..][..count]);
                     }
+                    sums.copy_from_slice(&lanes[..count]);
                 }
             }
             Self::Curves(tables) => {
@@ -339,11 +354,15 @@ fn add_line_gradients(
         .expect("a module has a bias");
     // The sum is 255 times the tanh's argument, and so are its derivatives.
     *bias += 255.0 * scale * total;
-    for (slope, offset) in slopes.iter_mut().zip(window) {
-        let mut products = 0.0;
-        for y in 0..height {
-            products += dot(sums.row(y, (0, 0)), source.row(y, *offset));
+    let mut lanes = vec![[0.0; LANES]; window.len()];
+    for y in 0..height {
+        let sums = sums.row(y, (0, 0));
+        for (lanes, offset) in lanes.iter_mut().zip(window) {
+            add_products(sums, source.row(y, *offset), lanes);
         }
+    }
+    for (slope, lanes) in slopes.iter_mut().zip(lanes) {
+        let products = lanes.iter().sum::<f32>();
         *slope += scale * (products - MIDDLE * total);
     }
 }
@@ -374,20 +393,34 @@ fn add_curve_gradients(
     }
 }
 
-/// A dot product in sixteen partial sums, whose order no instruction set changes.
+/// `sums += factor * values`, for as many values as there are.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_lanes.remainder().iter().zip(b_lanes.remainder());
-    let rest: f32 = rest.map(|(a, b)| a * b).sum();
-    for (a, b) in a_lanes.zip(b_lanes) {
+fn add_scaled(sums: &mut [f32; LANES], factor: f32, values: &[f32]) {
+    if let Ok(values) = <&[f32; LANES]>::try_from(values) {
+        for lane in 0..LANES {
+            sums[lane] += factor * values[lane];
+        }
+    } else {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += factor * value;
+        }
+    }
+}
+
+/// Adds products of neighbours to partial sums, whose order no instruction set changes.
+#[inline(always)]
+fn add_products(a: &[f32], b: &[f32], sums: &mut [f32; LANES]) {
+    let mut lanes = *sums;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             lanes[lane] += a[lane] * b[lane];
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        lanes[lane] += a * b;
+    }
+    *sums = lanes;
 }
 
 /// `127 tanh x` by Lambert's continued fraction, within 0.02 of the truth.
