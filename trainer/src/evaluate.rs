@@ -56,29 +56,79 @@ pub struct Scores {
 /// # Errors
 /// If a folder cannot be read, holds no images, or lacks the low-resolution image of a full-size one.
 pub fn find_pairs(high: &Path, low: Option<&Path>, scale: usize) -> Result<Vec<PairFiles>> {
-    let low = low.map(|folder| Ok::<_, anyhow::Error>((folder, image::list(folder)?)));
-    let low = low.transpose()?;
+    let low = low
+        .map(|folder| LowFolder::list(folder, scale))
+        .transpose()?;
     let pairs = image::list(high)?.into_iter().map(|high| {
-        let low = match &low {
-            None => None,
-            Some((folder, files)) => {
-                let stem = stem(&high);
-                let names = [stem.clone(), format!("{stem}x{scale}")];
-                let file = files.iter().find(|file| names.contains(&self::stem(file)));
-                let found = file.with_context(|| {
-                    format!(
-                        "folder {}: found no image `{}` or `{}`",
-                        folder.display(),
-                        names[0],
-                        names[1]
-                    )
-                });
-                Some(found?.clone())
-            }
-        };
+        let low = low.as_ref().map(|folder| folder.find(&high)).transpose()?;
+        let low = low.map(Path::to_owned);
         Ok(PairFiles { high, low })
     });
     pairs.collect()
+}
+
+/// A folder of low-resolution versions, `NAME` or `NAMExS`.
+pub struct LowFolder {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+    scale: usize,
+}
+
+impl LowFolder {
+    /// The folder's images.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or holds no images.
+    pub fn list(folder: &Path, scale: usize) -> Result<Self> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            files: image::list(folder)?,
+            scale,
+        })
+    }
+
+    /// The low-resolution version of a full-size file.
+    ///
+    /// # Errors
+    /// If there is none; the message names both.
+    pub fn find(&self, high: &Path) -> Result<&Path> {
+        let stem = stem(high);
+        let names = [stem.clone(), format!("{stem}x{}", self.scale)];
+        let mut files = self.files.iter();
+        let found = files.find(|file| names.contains(&self::stem(file)));
+        let found = found.with_context(|| {
+            format!(
+                "folder {}: found no image `{}` or `{}`",
+                self.folder.display(),
+                names[0],
+                names[1]
+            )
+        });
+        Ok(found?)
+    }
+
+    /// Reads the low-resolution version of a full-size file that has been read and cropped.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be read or the sizes do not agree; the message names the file.
+    pub fn open(&self, path: &Path, high: &Image) -> Result<Image> {
+        open_low(self.find(path)?, (path, high), self.scale)
+    }
+}
+
+/// Reads a low-resolution file, which must have the size of the full-size one over the scale.
+fn open_low(path: &Path, (high_path, high): (&Path, &Image), scale: usize) -> Result<Image> {
+    let low = Image::open(path)?;
+    let side = |length: usize| length.div_ceil(scale);
+    let expected = (side(high.width), side(high.height), high.planes.len());
+    let found = (low.width, low.height, low.planes.len());
+    ensure!(
+        found == expected,
+        "image {}: found (width, height, planes) {found:?}, expected {expected:?} for {} at scale {scale}",
+        path.display(),
+        high_path.display(),
+    );
+    Ok(low)
 }
 
 fn stem(file: &Path) -> String {
@@ -118,20 +168,7 @@ impl PairFiles {
         let high = protocol.open(&self.high)?;
         let low = match &self.low {
             None => protocol.shrink(&high),
-            Some(path) => {
-                let low = Image::open(path)?;
-                let side = |length: usize| length.div_ceil(protocol.scale);
-                let expected = (side(high.width), side(high.height), high.planes.len());
-                let found = (low.width, low.height, low.planes.len());
-                ensure!(
-                    found == expected,
-                    "image {}: found (width, height, planes) {found:?}, expected {expected:?} for {} at scale {}",
-                    path.display(),
-                    self.high.display(),
-                    protocol.scale
-                );
-                low
-            }
+            Some(path) => open_low(path, (&self.high, &high), protocol.scale)?,
         };
         Ok(Pair {
             name: stem(&self.high),

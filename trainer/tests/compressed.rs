@@ -55,6 +55,47 @@ fn compressed_images_lie_beside_the_clean_ones_and_measure_worse() {
     assert!(clean > soft && soft > hard, "{clean} {soft} {hard}");
 }
 
+/// What is learned from small images is learned from those in the folders, not from shrunk ones.
+#[test]
+fn growing_reads_the_low_resolution_folders_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (high, small, out) = (at("hr"), at("small"), at("model.safetensors"));
+    write_photographs(Path::new(&high));
+    let args = ["prepare", "--hr", &high, "--lr", &small, "--scale", "2"];
+    trainer(&args)
+        .args(["--codec", "jpeg:30"])
+        .assert()
+        .success();
+    let grow = |lows: &[&str]| {
+        let args = ["grow", "--graph", "srlut", "--scale", "2", "--data", &high];
+        let mut command = trainer(&args);
+        command.args(["--total-iter", "8", "--crop-size", "16", "-o", &out]);
+        for low in lows {
+            command.args(["--lr", &at(&format!("small/{low}"))]);
+        }
+        command.assert()
+    };
+    let psnr = |lows: &[&str]| {
+        let stdout = grow(lows).success().get_output().stdout.clone();
+        let text = String::from_utf8(stdout).unwrap();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let unit = words.iter().position(|word| *word == "dB").unwrap();
+        words[unit - 1].parse::<f64>().unwrap()
+    };
+    let (shrunk, clean) = (psnr(&[]), psnr(&["X2"]));
+    let (mixed, coded) = (psnr(&["X2", "X2_jpeg-30"]), psnr(&["X2_jpeg-30"]));
+    assert_eq!(shrunk, clean);
+    assert!(clean > mixed && mixed > coded, "{clean} {mixed} {coded}");
+    fs::remove_file(at("small/X2_jpeg-30/1.png")).unwrap();
+    let failed = grow(&["X2_jpeg-30"]).failure();
+    let message = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(
+        message.contains("X2_jpeg-30") && message.contains("`1`"),
+        "{message}"
+    );
+}
+
 #[test]
 fn an_encoder_that_is_not_here_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -25,6 +25,10 @@ pub(super) struct TrainingArgs {
     /// Folder of photographs: PNG, JPEG or WebP
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Folder of their low-resolution versions, NAME or NAMExSCALE, as `prepare` makes them; several times for a mix.
+    /// Without it the photographs are shrunk by bicubic
+    #[arg(long, value_name = "DIR")]
+    lr: Vec<PathBuf>,
     #[command(flatten)]
     budget: BudgetArgs,
     /// Seed of the starting weights and of the patches
@@ -135,6 +139,7 @@ impl TrainingArgs {
         let options = Options {
             start,
             data: self.data,
+            lows: self.lr,
             budget,
             seed: self.seed,
             batch: self.batch_size,

@@ -183,12 +183,7 @@ impl Block<'_> {
     }
 }
 
-fn step_rc(
-    rc: &mut Rc,
-    gradients: &mut [&mut BranchGradient],
-    moments: &mut Moments,
-    rate: f32,
-) {
+fn step_rc(rc: &mut Rc, gradients: &mut [&mut BranchGradient], moments: &mut Moments, rate: f32) {
     let mut total = vec![0.0; rc.weights().len()];
     for gradient in gradients {
         for (total, gradient) in total.iter_mut().zip(&mut gradient.rc) {

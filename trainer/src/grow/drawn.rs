@@ -1,5 +1,7 @@
 //! Drawn pictures: the flat areas, ramps and hard edges that photographs lack and screens are full of.
 
+use std::f32::consts::TAU;
+
 use rand::{Rng, RngExt};
 
 use crate::image::Image;
@@ -9,11 +11,18 @@ const SHAPES: usize = 6;
 /// Widest stroke of a line, in pixels of the full-size picture.
 const WIDEST_STROKE: f32 = 8.0;
 
-/// A grey square of `side` pixels: a flat area or a ramp, with up to six shapes on it.
+/// Slopes of gentle ramps, in levels for each pixel of the full-size picture.
+const GENTLEST: f32 = 1.0 / 32.0;
+const STEEPEST: f32 = 1.0;
+
+/// A grey square of `side` pixels: a flat area or a ramp, half of the time with up to six shapes on it.
 #[must_use]
 pub fn draw(side: usize, random: &mut impl Rng) -> Image {
     let ground = Ground::new(side, random);
-    let shapes = random.random_range(0..=SHAPES);
+    let shapes = match random.random() {
+        true => 0,
+        false => random.random_range(1..=SHAPES),
+    };
     let shapes: Vec<_> = (0..shapes).map(|_| Shape::new(side, random)).collect();
     let pixel = |y: usize, x: usize| {
         let (y, x) = (y as f32, x as f32);
@@ -38,22 +47,35 @@ struct Ground {
 impl Ground {
     fn new(side: usize, random: &mut impl Rng) -> Self {
         let start = random.random_range(0.0..256.0);
-        if random.random() {
-            return Self {
-                start,
-                slope: (0.0, 0.0),
-            };
-        }
-        // Either direction covers at most half of the way to another level, so that both together stay in range.
-        let mut slope = || (random.random_range(0.0..256.0) - start) / (2 * side) as f32;
-        Self {
-            start,
-            slope: (slope(), slope()),
-        }
+        let slope = match random.random_range(0..3) {
+            0 => (0.0, 0.0),
+            1 => gentle_slope(random),
+            _ => {
+                // Either direction covers at most half of the way to another level, so that both together stay in range.
+                let mut slope = || (random.random_range(0.0..256.0) - start) / (2 * side) as f32;
+                (slope(), slope())
+            }
+        };
+        Self { start, slope }
     }
 
     fn level(&self, y: f32, x: f32) -> u8 {
         (self.start + self.slope.0 * y + self.slope.1 * x) as u8
+    }
+}
+
+/// A slope on which every level lasts for some pixels; half of them lie along an axis.
+fn gentle_slope(random: &mut impl Rng) -> (f32, f32) {
+    let steepness = GENTLEST * (STEEPEST / GENTLEST).powf(random.random());
+    match random.random_range(0..8) {
+        0 => (steepness, 0.0),
+        1 => (-steepness, 0.0),
+        2 => (0.0, steepness),
+        3 => (0.0, -steepness),
+        _ => {
+            let (sine, cosine) = random.random_range(0.0..TAU).sin_cos();
+            (steepness * sine, steepness * cosine)
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! The photographs that a table learns from, and those held out to choose by.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
 use crate::{
     bicubic::{self, Rounding},
+    evaluate::LowFolder,
     image::{self, Image},
 };
 
@@ -15,7 +19,8 @@ const HELD_OUT: usize = 20;
 
 /// A photograph and what is left of it at low resolution.
 pub struct Photo {
-    pub high: Image,
+    /// Shared by all of its low-resolution versions.
+    pub high: Arc<Image>,
     pub low: Image,
 }
 
@@ -50,29 +55,42 @@ impl Split {
     }
 }
 
-/// Reads photographs and shrinks them by the papers' bicubic. Those without room for a patch of `crop` low-resolution
-/// pixels are left out. `progress` is called after each file.
+/// Reads photographs with each of their low-resolution versions: those in the folders `lows`, or, if there are no folders,
+/// the photograph shrunk by the papers' bicubic. Those without room for a patch of `crop` low-resolution pixels are left
+/// out. `progress` is called after each file.
 ///
 /// # Errors
-/// If a file cannot be read or is not an image, or if no photograph is large enough.
+/// If a file cannot be read or is not an image, a folder lacks a photograph's version or has one of another size, or if no
+/// photograph is large enough.
 pub fn load(
     files: &[PathBuf],
+    lows: &[PathBuf],
     scale: usize,
     crop: usize,
     progress: impl Fn() + Sync,
 ) -> Result<Vec<Photo>> {
-    let photos = files.par_iter().map(|path| {
+    let lows = lows.iter().map(|folder| LowFolder::list(folder, scale));
+    let lows: Vec<_> = lows.collect::<Result<_>>()?;
+    let versions = files.par_iter().map(|path| {
         let image = Image::open(path)?;
         progress();
         if image.width.min(image.height) < crop * scale {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let high = image.crop_to_multiple(scale)?;
-        let low = bicubic::shrink(&high, scale, Rounding::EachPass);
-        Ok(Some(Photo { high, low }))
+        let high = Arc::new(image.crop_to_multiple(scale)?);
+        let photo = |low| Photo {
+            high: Arc::clone(&high),
+            low,
+        };
+        if lows.is_empty() {
+            let low = bicubic::shrink(&high, scale, Rounding::EachPass);
+            return Ok(vec![photo(low)]);
+        }
+        let lows = lows.iter().map(|folder| folder.open(path, &high));
+        lows.map(|low| low.map(photo)).collect()
     });
-    let photos: Vec<Option<Photo>> = photos.collect::<Result<_>>()?;
-    let photos: Vec<Photo> = photos.into_iter().flatten().collect();
+    let versions: Vec<Vec<Photo>> = versions.collect::<Result<_>>()?;
+    let photos: Vec<Photo> = versions.into_iter().flatten().collect();
     ensure!(
         !photos.is_empty(),
         "none of {} images has {} pixels a side, which a patch of {crop} pixels takes at x{scale}",

@@ -52,6 +52,8 @@ pub struct Options {
     pub start: Start,
     /// Folder of photographs.
     pub data: PathBuf,
+    /// Folders of their low-resolution versions, each as likely; shrunk by bicubic if there are none.
+    pub lows: Vec<PathBuf>,
     pub budget: Budget,
     pub seed: u64,
     /// Patches of a step.
@@ -155,7 +157,7 @@ impl Data {
             watcher.loading(done, total);
         };
         let scale = options.start.graph().scale as usize;
-        let load = |files| photos::load(files, scale, options.crop, loaded);
+        let load = |files| photos::load(files, &options.lows, scale, options.crop, loaded);
         let training = load(&split.training)?;
         let validation = load(&split.validation).context("photographs held out")?;
         let validation = validation
@@ -374,9 +376,10 @@ impl<'a> Run<'a> {
             .chain(validation)
             .map(|path| path.file_name())
             .collect();
+        let lows = &self.options.lows;
         format!(
             "{start}, {budget:?}, seed {seed}, {batch} patches of {crop}, {rates:?}, {threads} threads, \
-             {} images with checksum {:08x}",
+             {} images with checksum {:08x}, small ones in {lows:?}",
             names.len(),
             crc32fast::hash(format!("{names:?}").as_bytes())
         )

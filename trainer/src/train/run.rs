@@ -164,7 +164,7 @@ impl Data {
         let total = training.len() + held_out.len();
         let done = AtomicUsize::new(0);
         let load = |files: &[PathBuf]| {
-            photos::load(files, scale, options.crop, || {
+            photos::load(files, &[], scale, options.crop, || {
                 watcher.loading(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             })
         };

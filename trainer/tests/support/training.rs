@@ -50,6 +50,7 @@ pub fn options(start: Start, data: &Path, output: PathBuf, steps: u64) -> Option
     Options {
         start,
         data: data.to_owned(),
+        lows: Vec::new(),
         budget: Budget::Iterations(steps),
         seed: 7,
         batch: 4,

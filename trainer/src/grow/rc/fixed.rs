@@ -270,8 +270,13 @@ mod tests {
             let unit = (1.0 / sum_scale(module)) as f32;
             squash_exactly(&mut row, unit, &fixed.bounds());
             for (sum, r) in sums.iter().zip(row) {
-                let reached = fixed.thresholds.partition_point(|threshold| sum >= threshold);
-                assert_eq!(r, reached as f32, "size {size}, F {fraction_bits}, sum {sum}");
+                let reached = fixed
+                    .thresholds
+                    .partition_point(|threshold| sum >= threshold);
+                assert_eq!(
+                    r, reached as f32,
+                    "size {size}, F {fraction_bits}, sum {sum}"
+                );
             }
         }
     }

@@ -12,8 +12,8 @@ use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use super::{forward::round, plane::Padded};
-pub use fixed::{Fixed, thresholds};
 use fixed::{Bounds, every_level, sum_scale};
+pub use fixed::{Fixed, thresholds};
 
 /// Middle of the 8-bit range, around which the learning weights are centred.
 const MIDDLE: f32 = 127.5;
