@@ -91,7 +91,10 @@ pub fn step(
             }
             let played = played.as_mut().map(|net| {
                 let played = &mut net.branches[index][number];
-                played.rc = branch.rc.as_ref().map(Rc::fixed);
+                let learning = branch.rc.as_ref().filter(|rc| !rc.weights().is_empty());
+                if let Some(rc) = learning {
+                    played.rc = Some(rc.fixed());
+                }
                 &mut played.table.entries[..]
             });
             step_table(branch, played, &mut gradients, moments, rate);

@@ -105,10 +105,14 @@ impl Learner {
         }
     }
 
-    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point.
+    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point. The modules stay as
+    /// they are: a slope that is rounded the other way moves whole areas by a level, and the tables that follow could no
+    /// longer catch up.
     pub fn settle(&mut self) {
         if !self.is_settled() {
             self.smooth();
+            self.net.fix_modules();
+            self.gradients.fill(backward::zero_gradient(&self.net));
             self.play_file_numbers();
         }
     }

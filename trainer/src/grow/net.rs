@@ -225,6 +225,13 @@ impl Net {
         net
     }
 
+    /// Brings the RC modules to the fixed point of the file, where they learn no more.
+    pub fn fix_modules(&mut self) {
+        for branch in self.branches.iter_mut().flatten() {
+            branch.rc = branch.rc.as_ref().map(Rc::fixed);
+        }
+    }
+
     /// The network in the numbers of the file: entries rounded to 8 bits, RC modules in fixed point.
     #[must_use]
     pub fn in_file_numbers(&self) -> Self {
@@ -232,8 +239,8 @@ impl Net {
         for branch in net.branches.iter_mut().flatten() {
             let entries = branch.table.entries.iter_mut();
             entries.for_each(|entry| *entry = to_i8(*entry));
-            branch.rc = branch.rc.as_ref().map(Rc::fixed);
         }
+        net.fix_modules();
         net
     }
 }

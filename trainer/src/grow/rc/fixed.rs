@@ -197,13 +197,29 @@ pub fn thresholds(module: RcModule) -> Vec<i32> {
     (0..THRESHOLDS as i32).map(threshold).collect()
 }
 
+/// The nearest whole numbers that have the sum, rounded: each rounded for itself, slopes would add up to another, and flat
+/// areas would become a level or two brighter. Those that lie nearest to the next number go there.
+fn round_with_sum(exact: &[f64]) -> Vec<i32> {
+    let mut rounded: Vec<f64> = exact.iter().map(|value| value.round()).collect();
+    let missing = exact.iter().sum::<f64>().round() - rounded.iter().sum::<f64>();
+    let short = |index: &usize| missing.signum() * (exact[*index] - rounded[*index]);
+    let mut order: Vec<usize> = (0..exact.len()).collect();
+    order.sort_by(|a, b| short(b).total_cmp(&short(a)));
+    for index in &order[..missing.abs() as usize] {
+        rounded[*index] += missing.signum();
+    }
+    rounded.iter().map(|value| *value as i32).collect()
+}
+
 /// Slope and constant of each position with `bits` fraction bits, if 8 and 16 bits hold them.
 fn integer_lines(weights: &[f32], size: u32, bits: u32) -> Option<Vec<(i32, i32)>> {
     let (bias, weights) = weights.split_last().expect("a module has a bias");
     let scale = f64::from(size * size) * f64::from(1u32 << bits);
-    let slopes = weights
+    let exact: Vec<f64> = weights
         .iter()
-        .map(|w| (f64::from(*w) * scale / 255.0).round() as i32);
+        .map(|w| f64::from(*w) * scale / 255.0)
+        .collect();
+    let slopes = round_with_sum(&exact).into_iter();
     // Each line is centred on 0; what is left of the constant is spread evenly.
     let mut lines: Vec<(i32, i32)> = slopes.map(|slope| (slope, -(slope * 255) / 2)).collect();
     let middles: f64 = lines
@@ -244,6 +260,14 @@ mod tests {
             let reached = thresholds.partition_point(|threshold| sum >= *threshold);
             assert_eq!(reached as i32, formula(sum), "sum {sum}");
         }
+    }
+
+    #[test]
+    fn rounding_keeps_the_sum() {
+        let up = [0.4; 5];
+        assert_eq!(round_with_sum(&up).iter().sum::<i32>(), 2);
+        assert_eq!(round_with_sum(&[0.4, -2.6, 0.3]), [1, -3, 0]);
+        assert_eq!(round_with_sum(&[7.0, -3.0, 0.0]), [7, -3, 0]);
     }
 
     #[test]
