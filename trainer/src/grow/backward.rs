@@ -14,6 +14,9 @@ use super::{
     table::Table,
 };
 
+/// The mean squared error, in levels, up to which a patch counts in full. What is measured is the mean of decibels: a smooth
+/// photograph has as much of a say in it as one of grass, whose errors are a hundred times as large.
+const WELL_DONE: f32 = 100.0;
 /// Vertices of a simplex in four dimensions.
 const VERTICES: usize = 5;
 /// Partial sums of a dot product.
@@ -47,8 +50,8 @@ pub fn zero_gradient(net: &Net) -> Gradient {
         .collect()
 }
 
-/// Adds the gradient of a patch's mean squared error, in levels, and returns the error. The `target` is laid out as
-/// [`Activations::output`].
+/// Adds the gradient of a patch's loss, `100 log(1 + E / 100)` of its mean squared error `E`, in levels, and returns `E`. The
+/// `target` is laid out as [`Activations::output`].
 pub fn add_gradient(
     net: &Net,
     source: &[f32],
@@ -57,17 +60,20 @@ pub fn add_gradient(
     gradient: &mut Gradient,
 ) -> f64 {
     let run = forward::run(net, source, size);
-    let mut squares = 0.0;
     let count = target.len() as f32;
     // The clamp of the output is passed straight through too, but no pixel is pushed further out of range.
-    let errors = run.output.iter().zip(target).map(|(value, target)| {
-        let error = value.clamp(0.0, 255.0) - target;
-        squares += f64::from(error * error);
-        2.0 * error / count
-    });
-    let output_gradient = errors.collect();
-    backward(net, &run, output_gradient, gradient);
-    squares / f64::from(count)
+    let errors = run.output.iter().zip(target);
+    let mut errors: Vec<f32> = errors
+        .map(|(value, target)| value.clamp(0.0, 255.0) - target)
+        .collect();
+    let squares: f64 = errors.iter().map(|e| f64::from(e * e)).sum();
+    let mean = squares / f64::from(count);
+    let weight = WELL_DONE / (WELL_DONE + mean as f32);
+    errors
+        .iter_mut()
+        .for_each(|error| *error *= weight * 2.0 / count);
+    backward(net, &run, errors, gradient);
+    mean
 }
 
 /// Adds the gradient of the whole network, given that of its output.

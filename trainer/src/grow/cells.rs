@@ -90,8 +90,8 @@ impl<const AXES: usize> Cells<AXES> {
     #[inline(always)]
     pub fn steps(&self, x: usize) -> [Step; AXES] {
         let mut steps = [Step(0); AXES];
-        for axis in 0..AXES {
-            steps[axis] = Step(self.steps[axis][x]);
+        for (step, column) in steps.iter_mut().zip(&self.steps) {
+            *step = Step(column[x]);
         }
         steps
     }
