@@ -4,12 +4,10 @@
 
 mod support;
 
-use gst_video::{VideoFormatInfo, VideoFrameRef, VideoInfo, prelude::*};
-use gstrclut::engine::{
-    Filter, Model, Plane, PlaneMut, Resampler, Siting, Workers,
-    reference::{self, Image},
-};
+use gst_video::VideoInfo;
+use gstrclut::engine::Model;
 
+use support::oracle::{Filter, Wanted, component};
 use support::{frames, tables};
 
 /// Bytes after each row that belong to nobody.
@@ -39,108 +37,6 @@ fn noise_frame(info: &VideoInfo) -> gst::Buffer {
     )
     .unwrap();
     buffer
-}
-
-/// One component's samples, as GStreamer itself unpacks them.
-fn component(buffer: &gst::BufferRef, info: &VideoInfo, component: usize) -> Image {
-    let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info).unwrap();
-    let format = info.format_info();
-    let unpacked = VideoFormatInfo::from_format(format.unpack_format());
-    let (columns, rows) = (format.w_sub()[component], format.h_sub()[component]);
-    let number = component as u8;
-    let width = format.scale_width(number, info.width());
-    let height = format.scale_height(number, info.height());
-    // The binding wants the full height of every plane.
-    let planes: Vec<Vec<u8>> = (0..frame.n_planes())
-        .map(|plane| {
-            let mut bytes = frame.plane_data(plane).unwrap().to_vec();
-            let stride = frame.plane_stride()[plane as usize] as usize;
-            bytes.resize(stride * info.height() as usize, 0);
-            bytes
-        })
-        .collect();
-    let planes: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
-    let sample_bytes = unpacked.bits() as usize / 8;
-    // AYUV and ARGB: alpha comes first.
-    let place = (component + 1) % 4 * sample_bytes;
-    let mut data = Vec::new();
-    for y in 0..height {
-        let mut line = vec![0; info.width() as usize * 4 * sample_bytes];
-        format.unpack(
-            gst_video::VideoPackFlags::empty(),
-            &mut line,
-            &planes,
-            frame.plane_stride(),
-            0,
-            (y << rows) as i32,
-            info.width() as i32,
-        );
-        data.extend((0..width as usize).map(|x| {
-            let at = (x << columns) * 4 * sample_bytes + place;
-            match sample_bytes {
-                1 => line[at].into(),
-                _ => {
-                    u16::from_ne_bytes([line[at], line[at + 1]]) >> (16 - format.depth()[component])
-                }
-            }
-        }));
-    }
-    Image::new(width as usize, height as usize, data)
-}
-
-/// What the element must make of a component of `depth` bits.
-fn expected(
-    model: &Model,
-    source: &Image,
-    depth: u32,
-    size: (usize, usize),
-    site: Option<(Siting, Siting)>,
-) -> Vec<u16> {
-    let Some((horizontal, vertical)) = site else {
-        return reference::run(model, source, depth).output().data.clone();
-    };
-    // Two bits of alpha are spread over sixteen and brought back to the nearest level.
-    let unit = if depth == 2 { 0x5555 } else { 1 };
-    let depth = if depth == 2 { 16 } else { depth };
-    let source_data: Vec<u16> = source.data.iter().map(|sample| sample * unit).collect();
-    let mut out = vec![0; size.0 * size.1];
-    Resampler::new(
-        model.scale(),
-        Filter::Bicubic,
-        horizontal,
-        vertical,
-        Workers::new(1).unwrap(),
-        0,
-    )
-    .plane_u16(
-        &Plane::new(&source_data, source.width, source.height, source.width).unwrap(),
-        &mut PlaneMut::new(&mut out, size.0, size.1, size.0).unwrap(),
-        depth,
-    )
-    .unwrap();
-    let level = |sample: u16| (f64::from(sample) / f64::from(unit)).round() as u16;
-    out.into_iter().map(level).collect()
-}
-
-/// The site of a component that the tables leave alone: chroma's by the caps, alpha's the pixel's own.
-fn site(
-    format: &VideoFormatInfo,
-    component: usize,
-    cosited: (bool, bool),
-) -> Option<(Siting, Siting)> {
-    let siting = |cosited| match cosited {
-        true => Siting::Cosited,
-        false => Siting::Centred,
-    };
-    match component {
-        0 => None,
-        1 | 2 if format.is_rgb() => None,
-        3 => Some((Siting::Centred, Siting::Centred)),
-        _ => Some((
-            siting(cosited.0 && format.w_sub()[component] > 0),
-            siting(cosited.1 && format.h_sub()[component] > 0),
-        )),
-    }
 }
 
 const SITES: [(&str, (bool, bool)); 3] = [
@@ -193,18 +89,19 @@ fn every_component_of_every_format_equals_the_reference() {
         let model = Model::open(models.path(scale)).unwrap();
         for (site_name, cosited) in SITES {
             let (source, from, output, to) = push(&models.path(scale), format, site_name, scale);
-            let format_info = from.format_info();
-            let is_subsampled = format_info.w_sub().iter().any(|sub| *sub > 0);
+            let is_subsampled = from.format_info().w_sub().iter().any(|sub| *sub > 0);
+            let wanted = Wanted {
+                model: Some(&model),
+                scale: scale as usize,
+                chroma: Some(Filter::Bicubic),
+                cosited,
+                split: 0.0,
+            };
             for number in 0..from.n_components() as usize {
                 let before = component(&source, &from, number);
-                let found = component(&output, &to, number);
-                let site = site(&format_info, number, cosited);
-                let depth = format_info.depth()[number];
-                let size = (found.width, found.height);
-                let expected = expected(&model, &before, depth, size, site);
-                let case = format!("{format} x{scale} {site_name}, component {number}");
-                if found.data != expected {
-                    failures.push(case);
+                let expected = wanted.component(&before, &from, &to, number);
+                if component(&output, &to, number) != expected {
+                    failures.push(format!("{format} x{scale} {site_name}, component {number}"));
                 }
             }
             if !is_subsampled {

@@ -1,4 +1,4 @@
-//! What several test binaries share: golden archives and the generator of their tables.
+//! What several test binaries share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod archive;
@@ -6,6 +6,8 @@ pub mod document;
 #[cfg(feature = "plugin")]
 pub mod frames;
 pub mod model_file;
+#[cfg(feature = "plugin")]
+pub mod oracle;
 #[cfg(feature = "plugin")]
 pub mod plugin;
 pub mod tables;
