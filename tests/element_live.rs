@@ -1,4 +1,4 @@
-//! A running stream: properties and caps that change, events, lateness, and what the element tells of itself.
+//! A running stream: properties and caps that change, events, and what the element tells of itself.
 #![cfg(feature = "plugin")]
 
 mod support;
@@ -253,57 +253,6 @@ fn no_latency_is_added() {
         harness.query_latency(),
         Some(gst::ClockTime::from_mseconds(20))
     );
-}
-
-/// Tells the element that the frame at `time` came `late` milliseconds too late.
-fn tell_late(harness: &mut gst_check::Harness, time: gst::ClockTime, late: i64) {
-    let event = gst::event::Qos::builder(gst::QOSType::Underflow, 1.5, late * 1_000_000)
-        .timestamp(time)
-        .build();
-    harness.push_upstream_event(event);
-}
-
-#[test]
-fn late_frames_are_dropped_degraded_or_made_all_the_same() {
-    let second = gst::ClockTime::SECOND;
-    let mut dropping = harness("rclut scale=2");
-    tell_late(&mut dropping, second, 100);
-    dropping.push(frame(1)).unwrap();
-    assert_eq!(dropping.buffers_received(), 0);
-
-    let mut exact = harness("rclut scale=2 late=off");
-    let made = bytes(&exact.push_and_pull(frame(1)).unwrap());
-    tell_late(&mut exact, second, 100);
-    assert_eq!(bytes(&exact.push_and_pull(frame(1)).unwrap()), made);
-
-    let mut degrading = harness("rclut scale=2 late=degrade");
-    let element = degrading.find_element("rclut").unwrap();
-    let bus = gst::Bus::new();
-    element.set_bus(Some(&bus));
-    assert_eq!(bytes(&degrading.push_and_pull(frame(1)).unwrap()), made);
-    tell_late(&mut degrading, second, 100);
-    for _ in 0..20 {
-        degrading.push_and_pull(frame(1)).unwrap();
-    }
-    let worst = bytes(&degrading.push_and_pull(frame(1)).unwrap());
-    assert_ne!(worst, made);
-    let mut plain = harness("rclut scale=2 split=1");
-    assert_eq!(worst, bytes(&plain.push_and_pull(frame(1)).unwrap()));
-    // In time again for some seconds.
-    for number in 30..200 {
-        degrading.push_and_pull(frame(number)).unwrap();
-    }
-    let mut qualities = Vec::new();
-    while let Some(message) = bus.pop_filtered(&[gst::MessageType::Element]) {
-        let structure = message.structure().unwrap();
-        assert_eq!(structure.name(), "rclut-quality");
-        qualities.push(structure.get::<String>("quality").unwrap());
-    }
-    let steps: Vec<_> = qualities.iter().map(String::as_str).collect();
-    match steps.as_slice() {
-        ["bicubic", "model"] | ["cheap-model", "bicubic", "cheap-model", "model"] => {}
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Once;
 
+use gst::glib::{self, LogLevels};
 use gst::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
@@ -9,11 +10,13 @@ use gstrclut::engine::model::Graph;
 
 use super::tables;
 
-/// Initialises GStreamer and registers the element from this build, once for each process.
+/// Initialises GStreamer and registers the element from this build, once for each process. GLib's warnings and criticals
+/// end the process from then on.
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gst::init().unwrap();
+        glib::log_set_always_fatal(LogLevels::LEVEL_WARNING | LogLevels::LEVEL_CRITICAL);
         gstrclut::plugin_register_static().unwrap();
     });
 }

@@ -11,3 +11,5 @@ pub mod oracle;
 #[cfg(feature = "plugin")]
 pub mod plugin;
 pub mod tables;
+#[cfg(feature = "plugin")]
+pub mod work_clock;

@@ -24,7 +24,7 @@ pub fn example(name: &str) -> Command {
     command
 }
 
-/// A command whose GStreamer finds the plugin of this build.
+/// A command whose GStreamer finds the plugin of this build, and which no GLib warning survives.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     // Cargo puts the plugin beside the tests.
     let test = std::env::current_exe().expect("the test's own path");
@@ -32,7 +32,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
         .env("GST_PLUGIN_PATH", test.parent().expect("a folder"))
-        .env("GST_REGISTRY", registry);
+        .env("GST_REGISTRY", registry)
+        .env("G_DEBUG", "fatal_warnings");
     command
 }
 
