@@ -6,6 +6,7 @@
 //!   - [`engine::model`]: what a model is, its file and its validation.
 //!   - [`engine::reference`](mod@engine::reference): the arithmetic, written to be read; the oracle of every kernel.
 //!   - [`engine::Upscaler`]: the fast path, plane by plane.
+//!   - [`engine::History`]: what a plane was in the frame before, so that what stands still is copied.
 //!   - [`engine::Resampler`]: the bicubic way for chroma and alpha.
 //! - `element` (feature `plugin`): the GStreamer face.
 //!

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use gst::glib;
 use gst_video::{VideoChromaSite, VideoFormatInfo, VideoFrameRef, VideoInfo};
 
-use crate::engine::plane::{Layout, PlaneError};
-use crate::engine::{Filter, Plane, PlaneMut, Resampler, Siting, UpscaleError, Upscaler, Workers};
+use crate::engine::plane::{Area, Layout, PlaneError};
+use crate::engine::{
+    Filter, History, Plane, PlaneMut, Resampler, Reuse, Siting, UpscaleError, Upscaler, Workers,
+};
 
 use super::format::{self, Component, Role, Storage};
 use super::mapped::{self, MappedError};
@@ -59,7 +61,8 @@ impl Chroma {
 
 /// Everything to do for one frame; made once for each negotiated pair of caps.
 pub struct Plan {
-    jobs: Vec<Job>,
+    /// With what the tables made of each component before.
+    jobs: Vec<(Job, History)>,
     /// The first is the plain way for what the tables make; the others are those of [`Method::Resample`].
     resamplers: Vec<Resampler>,
     workers: Arc<Workers>,
@@ -73,6 +76,8 @@ pub struct Look<'a> {
     pub upscaler: Option<&'a mut Upscaler>,
     /// The left share of the frame that bicubic makes, for comparison.
     pub split: f64,
+    /// Adds up what the tables did not have to make.
+    pub reuse: Reuse,
 }
 
 /// What to do with one component.
@@ -168,7 +173,10 @@ impl Plan {
             )
         };
         Self {
-            jobs,
+            jobs: jobs
+                .into_iter()
+                .map(|job| (job, History::default()))
+                .collect(),
             resamplers: interpolations.into_iter().map(resampler).collect(),
             workers: workers.clone(),
             unpacked: Default::default(),
@@ -191,7 +199,7 @@ impl Plan {
             workers,
             unpacked: [before, after],
         } = self;
-        for job in jobs {
+        for (job, history) in jobs {
             let (from, from_layout) = job.source(source).map_err(FrameError::Input)?;
             let (to, to_layout) = job.destination(destination).map_err(FrameError::Output)?;
             let input = |error: PlaneError| FrameError::Input(error.into());
@@ -203,12 +211,13 @@ impl Plan {
                 (_, None) => {
                     let from = Plane::with_layout(from, from_layout).map_err(input)?;
                     let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
-                    job.make(look, resamplers, &from, &mut to)?;
+                    job.make(look, history, resamplers, &from, &mut to)?;
                 }
                 (_, Some(packing)) => {
                     let from = packing.read(from, from_layout, before, workers);
                     let from = from.map_err(input)?;
-                    let make = |to: &mut PlaneMut<u16>| job.make(look, resamplers, &from, to);
+                    let make =
+                        |to: &mut PlaneMut<u16>| job.make(look, history, resamplers, &from, to);
                     let made = packing.write(to, to_layout, after, workers, make);
                     made.map_err(output)??;
                 }
@@ -221,7 +230,7 @@ impl Plan {
 /// What the debug log tells of the plan: sizes and ways, component by component.
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        for (number, job) in self.jobs.iter().enumerate() {
+        for (number, (job, _)) in self.jobs.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
             let (from, to) = (job.source, job.destination);
             write!(formatter, "{comma}component {number} {from} -> {to} by ")?;
@@ -269,6 +278,7 @@ impl Job {
     fn make<T: Sample>(
         &self,
         look: &mut Look,
+        history: &mut History,
         resamplers: &mut [Resampler],
         from: &Plane<T>,
         to: &mut PlaneMut<T>,
@@ -279,11 +289,19 @@ impl Job {
         }
         let plain = (look.split.clamp(0.0, 1.0) * to.width() as f64).round() as usize;
         match &mut look.upscaler {
-            Some(upscaler) if plain < to.width() => T::look_up(upscaler, from, to, depth)?,
+            Some(upscaler) if plain < to.width() => {
+                look.reuse += T::look_up(upscaler, history, from, to, depth)?;
+            }
             _ => return T::resample(&mut resamplers[0], from, to, depth),
         }
         if plain > 0 {
-            T::resample(&mut resamplers[0], from, &mut to.left(plain), depth)?;
+            let left = Area {
+                left: 0,
+                top: 0,
+                width: plain,
+                height: to.height(),
+            };
+            T::resample(&mut resamplers[0], from, &mut to.part(left), depth)?;
             if self.component.role == Role::Detail {
                 draw_divider(to, plain, T::white(depth));
             }
@@ -331,10 +349,11 @@ trait Sample: Copy {
 
     fn look_up(
         upscaler: &mut Upscaler,
+        history: &mut History,
         from: &Plane<Self>,
         to: &mut PlaneMut<Self>,
         depth: u32,
-    ) -> Result<(), UpscaleError>;
+    ) -> Result<Reuse, UpscaleError>;
 
     fn resample(
         resampler: &mut Resampler,
@@ -351,11 +370,12 @@ impl Sample for u8 {
 
     fn look_up(
         upscaler: &mut Upscaler,
+        history: &mut History,
         from: &Plane<Self>,
         to: &mut PlaneMut<Self>,
         _depth: u32,
-    ) -> Result<(), UpscaleError> {
-        upscaler.plane_u8(from, to)
+    ) -> Result<Reuse, UpscaleError> {
+        upscaler.plane_u8_after(history, from, to)
     }
 
     fn resample(
@@ -375,11 +395,12 @@ impl Sample for u16 {
 
     fn look_up(
         upscaler: &mut Upscaler,
+        history: &mut History,
         from: &Plane<Self>,
         to: &mut PlaneMut<Self>,
         depth: u32,
-    ) -> Result<(), UpscaleError> {
-        upscaler.plane_u16(from, to, depth)
+    ) -> Result<Reuse, UpscaleError> {
+        upscaler.plane_u16_after(history, from, to, depth)
     }
 
     fn resample(

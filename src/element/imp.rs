@@ -13,6 +13,8 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo, VideoOverlayCompositionMeta};
 
+use crate::engine::Reuse;
+
 use super::caps;
 use super::frame::FrameError;
 use super::mapped;
@@ -133,17 +135,17 @@ impl Rclut {
         &self,
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<Option<gst::Structure>, gst::ErrorMessage> {
+    ) -> Result<(Option<gst::Structure>, Reuse), gst::ErrorMessage> {
         let mut state = self.state.lock().unwrap();
         self.prepare(&mut state)?;
         let news = self.choose_quality(&mut state, source.buffer());
         let split = self.settings().split;
         let quality = state.pace.quality();
         let made = state.scaler.run(quality, split, source, destination);
-        made.map_err(|error| {
+        let reuse = made.map_err(|error| {
             gst::error_msg!(gst::StreamError::Failed, ("Cannot upscale: {error}"))
         })?;
-        Ok(news)
+        Ok((news, reuse))
     }
 
     fn tell(&self, news: gst::Structure) {
@@ -495,7 +497,7 @@ impl VideoFilterImpl for Rclut {
         outframe: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let started = Instant::now();
-        let news = self.make(inframe, outframe).map_err(|error| {
+        let (news, reuse) = self.make(inframe, outframe).map_err(|error| {
             self.post_error_message(error);
             gst::FlowError::Error
         })?;
@@ -503,7 +505,7 @@ impl VideoFilterImpl for Rclut {
             self.tell(news);
         }
         let time = started.elapsed();
-        self.stats.lock().unwrap().add(time);
+        self.stats.lock().unwrap().add(time, reuse);
         let frame = inframe.buffer().pts();
         gst::debug!(CAT, imp = self, "Frame at {} in {time:?}", frame.display());
         Ok(gst::FlowSuccess::Ok)

@@ -11,7 +11,7 @@
 //! - `samples.rs`: samples that must be unpacked before and packed after.
 //! - `scaler.rs`: the engine and its plan, kept from one negotiation to the next.
 //! - `settings.rs`: the properties.
-//! - `stats.rs`: how long frames take.
+//! - `stats.rs`: how long frames take, and what of them had been made before.
 
 /**
  * SECTION:element-rclut

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gst_video::{VideoChromaSite, VideoFrameRef, VideoInfo};
 
-use crate::engine::{Model, Options, UpscaleError, Upscaler};
+use crate::engine::{Model, Options, Reuse, UpscaleError, Upscaler};
 
 use super::frame::{Chroma, FrameError, Look, Plan};
 use super::pace::Quality;
@@ -129,7 +129,7 @@ impl Scaler {
         Ok(true)
     }
 
-    /// Makes a frame.
+    /// Makes a frame; what of it had been made before.
     ///
     /// # Errors
     /// As [`Plan::run`].
@@ -139,7 +139,7 @@ impl Scaler {
         split: f64,
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<(), FrameError> {
+    ) -> Result<Reuse, FrameError> {
         let Some((_, plan)) = &mut self.plan else {
             return Err(FrameError::NotNegotiated);
         };
@@ -149,7 +149,13 @@ impl Scaler {
             Quality::Bicubic => None,
         };
         let upscaler = engine.map(|engine| &mut engine.upscaler);
-        plan.run(&mut Look { upscaler, split }, source, destination)
+        let mut look = Look {
+            upscaler,
+            split,
+            reuse: Reuse::default(),
+        };
+        plan.run(&mut look, source, destination)?;
+        Ok(look.reuse)
     }
 
     /// Whether there is a cheap model.

@@ -142,7 +142,7 @@ pub fn properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("Frames, milliseconds a frame (mean and 99th percentile), model, instructions")
+            .blurb("Frames, milliseconds a frame (mean and 99th percentile), share of tiles reused, model, instructions")
             .read_only()
             .build(),
     ]

@@ -1,6 +1,7 @@
 //! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
 
 mod cpu;
+mod history;
 mod kernels;
 pub mod model;
 mod plan;
@@ -11,6 +12,7 @@ mod tiles;
 mod upscaler;
 
 pub use cpu::Cpu;
+pub use history::{History, Reuse};
 pub use kernels::resample::{Filter, Resampler, Siting};
 pub use model::Model;
 pub use plane::{Plane, PlaneMut};

@@ -22,6 +22,8 @@ pub struct Plan {
     pub scale: usize,
     pub border: Border,
     pub depth: u32,
+    /// How far from a pixel, in rows and columns, its output depends on the source.
+    pub reach: usize,
 }
 
 /// One operation of the pipeline. It makes row `y + lead` when the output row is `y`.
@@ -118,6 +120,7 @@ impl Plan {
             scale: model.scale(),
             border: model.graph().border,
             depth,
+            reach: model.graph().receptive_field() as usize / 2,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Borrowed views of 8-bit and 16-bit planes with strides, and of one component of a packed frame.
 
+use std::iter;
+
 /// Why samples do not make a plane.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
@@ -56,6 +58,76 @@ impl Layout {
             Some(extent) => Err(error(format!("at least {extent}"))),
             None => Err(error("an extent that memory can hold".to_owned())),
         }
+    }
+}
+
+/// A rectangle of a plane, in samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    pub left: usize,
+    pub top: usize,
+    pub width: usize,
+    pub height: usize,
+}
+
+impl Area {
+    /// The area that this one becomes when its plane is upscaled.
+    #[must_use]
+    pub fn times(self, scale: usize) -> Self {
+        Self {
+            left: self.left * scale,
+            top: self.top * scale,
+            width: self.width * scale,
+            height: self.height * scale,
+        }
+    }
+
+    /// The area with `reach` samples more on all sides, as far as a plane of this size has them.
+    #[must_use]
+    pub fn grown(self, reach: usize, width: usize, height: usize) -> Self {
+        let grown = |start: usize, length: usize, all: usize| {
+            let (from, to) = (start.saturating_sub(reach), start + length + reach);
+            (from, to.min(all) - from)
+        };
+        let (left, width) = grown(self.left, self.width, width);
+        let (top, height) = grown(self.top, self.height, height);
+        Self {
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+}
+
+impl Layout {
+    /// Where the samples of an area lie: the index of its first, and how the others follow.
+    ///
+    /// # Panics
+    /// If the area is empty or not all inside.
+    fn part(&self, area: Area) -> (usize, Self) {
+        let Area {
+            left,
+            top,
+            width,
+            height,
+        } = area;
+        let fits = |start: usize, length: usize, all: usize| {
+            length > 0 && start.checked_add(length).is_some_and(|end| end <= all)
+        };
+        assert!(
+            fits(left, width, self.width) && fits(top, height, self.height),
+            "{area:?} of {self:?}"
+        );
+        let start = top * self.stride + left * self.step;
+        (
+            start,
+            Self {
+                width,
+                height,
+                ..*self
+            },
+        )
     }
 }
 
@@ -132,6 +204,37 @@ impl<'a, T> Plane<'a, T> {
         let start = y * self.layout.stride;
         &self.data[start..][..(self.layout.width - 1) * self.layout.step + 1]
     }
+
+    /// The samples of an area.
+    ///
+    /// # Panics
+    /// If the area is empty or not all inside.
+    #[must_use]
+    pub fn part(&self, area: Area) -> Self {
+        let (start, layout) = self.layout.part(area);
+        let data = &self.data[start..];
+        Self { data, layout }
+    }
+
+    /// Whether a plane of the same size has the same samples.
+    #[must_use]
+    pub fn equals(&self, other: &Plane<T>) -> bool
+    where
+        T: PartialEq,
+    {
+        let (step, other_step) = (self.layout.step, other.layout.step);
+        (self.width(), self.height()) == (other.width(), other.height())
+            && (0..self.height()).all(|y| {
+                let (row, other) = (self.row(y), other.row(y));
+                match (step, other_step) {
+                    (1, 1) => row == other,
+                    _ => row
+                        .iter()
+                        .step_by(step)
+                        .eq(other.iter().step_by(other_step)),
+                }
+            })
+    }
 }
 
 impl<'a, T> PlaneMut<'a, T> {
@@ -193,23 +296,46 @@ impl<'a, T> PlaneMut<'a, T> {
         &mut self.data[start..][..(self.layout.width - 1) * self.layout.step + 1]
     }
 
-    /// The first `columns` columns.
+    /// The same plane, to read.
+    #[must_use]
+    pub fn view(&self) -> Plane<'_, T> {
+        Plane {
+            data: self.data,
+            layout: self.layout,
+        }
+    }
+
+    /// The samples of an area.
     ///
     /// # Panics
-    /// If there are fewer, or `columns` is 0.
-    pub fn left(&mut self, columns: usize) -> PlaneMut<'_, T> {
-        let layout = self.layout;
-        assert!(
-            (1..=layout.width).contains(&columns),
-            "{columns} columns of {}",
-            layout.width
-        );
-        PlaneMut {
-            data: self.data,
-            layout: Layout {
-                width: columns,
-                ..layout
-            },
+    /// If the area is empty or not all inside.
+    pub fn part(&mut self, area: Area) -> PlaneMut<'_, T> {
+        let (start, layout) = self.layout.part(area);
+        let data = &mut self.data[start..];
+        PlaneMut { data, layout }
+    }
+
+    /// Copies a plane of the same size.
+    ///
+    /// # Panics
+    /// If it has another size.
+    pub fn copy(&mut self, from: &Plane<T>)
+    where
+        T: Copy,
+    {
+        let (from_step, step) = (from.layout.step, self.layout.step);
+        let size = (from.width(), from.height());
+        assert_eq!((self.width(), self.height()), size);
+        for y in 0..self.height() {
+            let (to, from) = (self.row_mut(y), from.row(y));
+            if (step, from_step) == (1, 1) {
+                to.copy_from_slice(from);
+                continue;
+            }
+            let samples = to.iter_mut().step_by(step);
+            samples
+                .zip(from.iter().step_by(from_step))
+                .for_each(|(to, from)| *to = *from);
         }
     }
 
@@ -219,11 +345,27 @@ impl<'a, T> PlaneMut<'a, T> {
     /// # Panics
     /// If `rows` is 0.
     pub fn bands(&mut self, rows: usize) -> impl Iterator<Item = (usize, PlaneMut<'_, T>)> {
-        assert!(rows > 0, "a band has rows");
-        let layout = self.layout;
-        let mut rest = &mut *self.data;
-        (0..layout.height).step_by(rows).map(move |first| {
+        self.bands_of(iter::repeat(rows))
+    }
+
+    /// The plane cut into bands of so many rows each, until there are no more; each comes with its first row.
+    ///
+    /// # Panics
+    /// If a band has no rows.
+    pub fn bands_of(
+        &mut self,
+        heights: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = (usize, PlaneMut<'_, T>)> {
+        let Self { data, layout } = self;
+        let (mut rest, layout) = (&mut **data, *layout);
+        let bands = heights.scan(0, move |next, rows| {
+            assert!(rows > 0, "a band has rows");
+            let first = *next;
             let height = rows.min(layout.height - first);
+            *next += height;
+            (height > 0).then_some((first, height))
+        });
+        bands.map(move |(first, height)| {
             let all = std::mem::take(&mut rest);
             let is_last = first + height == layout.height;
             // The stride says nothing of the last row, nor of an only one.
@@ -234,13 +376,8 @@ impl<'a, T> PlaneMut<'a, T> {
             };
             let (data, below) = all.split_at_mut(end);
             rest = below;
-            (
-                first,
-                PlaneMut {
-                    data,
-                    layout: Layout { height, ..layout },
-                },
-            )
+            let layout = Layout { height, ..layout };
+            (first, PlaneMut { data, layout })
         })
     }
 }

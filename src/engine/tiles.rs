@@ -6,7 +6,7 @@ use super::{
     kernels::{LANES, Sample, finish::Finish, padded_width, slots},
     model::{Border, Offset},
     plan::{LookUp, Operation, Plan, Source, Step},
-    plane::Plane,
+    plane::{Area, Plane},
 };
 
 /// Samples before the first of a row, at least as many as any step reads beyond the border.
@@ -18,8 +18,7 @@ struct Ring<T> {
     planes: usize,
     rows: usize,
     stride: usize,
-    /// Size of the plane in samples; pixels beyond it are what the border says.
-    width: usize,
+    /// Height of the plane; rows beyond it are what the border says, and columns likewise.
     height: usize,
     border: Border,
 }
@@ -34,7 +33,6 @@ impl<T: Copy + Default> Ring<T> {
             planes,
             rows,
             stride,
-            width: size.width,
             height: size.height,
             border,
         }
@@ -77,9 +75,9 @@ impl<T: Copy + Default> Ring<T> {
         &self.data[start..][..self.stride][MARGIN.strict_add_signed(dx as isize)..]
     }
 
-    /// Fills what lies left and right of a row that is made, as far as `reach`.
-    fn extend(&mut self, plane: usize, row: isize, reach: usize) {
-        let (width, border) = (self.width, self.border);
+    /// Fills what lies left and right of a row of `width` pixels that is made, as far as `reach`.
+    fn extend(&mut self, plane: usize, row: isize, width: usize, reach: usize) {
+        let border = self.border;
         let start = self.start(plane, row);
         let row = &mut self.data[start..][..self.stride];
         for distance in 1..=reach {
@@ -110,9 +108,22 @@ pub struct Size {
     pub height: usize,
 }
 
+impl Size {
+    /// The size of a plane.
+    #[must_use]
+    pub fn of<T>(plane: &Plane<T>) -> Self {
+        Self {
+            width: plane.width(),
+            height: plane.height(),
+        }
+    }
+}
+
 /// The memory of one thread: a ring for each step, and rows that are used up at once.
 pub struct Scratch<S: Sample> {
     size: Size,
+    /// Pixels of the rows that are being made.
+    width: usize,
     planes: Vec<Ring<S>>,
     maps: Vec<Ring<u8>>,
     folds: Vec<Ring<S::Sum>>,
@@ -131,6 +142,7 @@ impl<S: Sample> Scratch<S> {
         let values = plan.scale * plan.scale;
         let mut scratch = Self {
             size,
+            width: size.width,
             planes: Vec::new(),
             maps: Vec::new(),
             folds: Vec::new(),
@@ -173,16 +185,26 @@ impl<S: Sample> Scratch<S> {
         self.size
     }
 
-    /// Makes the output of the source's rows from `first` on, as many as `destination` has room for.
+    /// Makes the output of an area of the source.
+    ///
+    /// Rows are made as if the plane ended where the area's output no longer depends on it.
     pub fn run(
         &mut self,
         plan: &Plan,
         source: &Plane<S>,
-        first: usize,
+        area: Area,
         destination: &mut PlaneMut<S>,
     ) {
-        let band = first..first + destination.height() / plan.scale;
-        let height = self.size.height;
+        let Size { width, height } = self.size;
+        let read = Area {
+            top: 0,
+            height,
+            ..area.grown(plan.reach, width, height)
+        };
+        let source = source.part(read);
+        let skipped = (area.left - read.left) * plan.scale;
+        self.width = read.width;
+        let band = area.top..area.top + area.height;
         let rows = |step: &Step| step.rows_for(&band, height);
         let starts = plan.steps.iter();
         let starts = starts.map(|step| rows(step).start - step.lead as isize);
@@ -191,11 +213,11 @@ impl<S: Sample> Scratch<S> {
             for step in &plan.steps {
                 let row = y + step.lead as isize;
                 if rows(step).contains(&row) {
-                    self.make(plan, step, source, row);
+                    self.make(plan, step, &source, row);
                 }
             }
             if y >= first {
-                self.store((y - first) as usize, plan.scale, destination);
+                self.store((y - first) as usize, plan.scale, skipped, destination);
             }
         }
     }
@@ -212,7 +234,7 @@ impl<S: Sample> Scratch<S> {
                     plan.depth,
                     ring.raw_mut(0, row),
                 );
-                ring.extend(0, row, step.margin);
+                ring.extend(0, row, self.width, step.margin);
             }
             Operation::Rc {
                 input,
@@ -222,9 +244,9 @@ impl<S: Sample> Scratch<S> {
                 let (input, map) = (&self.planes[*input], &mut self.maps[*map]);
                 let at = |offset| input.at(0, row, offset);
                 let (output, stride) = map.raw_all_mut(row);
-                modules.make(at, self.size.width, &mut self.rc_sums, output, stride);
+                modules.make(at, self.width, &mut self.rc_sums, output, stride);
                 for plane in 0..modules.planes() {
-                    map.extend(plane, row, step.margin);
+                    map.extend(plane, row, self.width, step.margin);
                 }
             }
             Operation::Fold {
@@ -237,7 +259,7 @@ impl<S: Sample> Scratch<S> {
                 let distance = unfold.distance() as i32;
                 let corners = [(0, -distance), (0, 0), (distance, -distance), (distance, 0)];
                 let corners = corners.map(|offset| input.at(0, row, offset));
-                let squares = self.size.width + unfold.distance();
+                let squares = self.width + unfold.distance();
                 kernel.look_up(&corners, squares, fold.raw_four_mut(row));
             }
             Operation::Stage {
@@ -247,12 +269,12 @@ impl<S: Sample> Scratch<S> {
             } => {
                 self.sum(look_ups, finish, row);
                 let sums = &self.sums[..finish.groups() * self.group_length(finish)];
-                let width = self.size.width;
+                let width = self.width;
                 match plane {
                     Some(plane) => {
                         let output = self.planes[*plane].raw_mut(0, row);
                         finish.rows(sums, width, output);
-                        self.planes[*plane].extend(0, row, step.margin);
+                        self.planes[*plane].extend(0, row, width, step.margin);
                     }
                     None => finish.rows(sums, width, &mut self.finished),
                 }
@@ -262,13 +284,13 @@ impl<S: Sample> Scratch<S> {
 
     /// Sums that a part of a stage's row has.
     fn group_length(&self, finish: &Finish) -> usize {
-        slots(finish.side()) * padded_width(self.size.width)
+        slots(finish.side()) * padded_width(self.width)
     }
 
     /// Sums a stage's look-ups for a row.
     fn sum(&mut self, look_ups: &[LookUp], finish: &Finish, row: isize) {
         let length = self.group_length(finish);
-        let width = self.size.width;
+        let width = self.width;
         self.sums[..finish.groups() * length].fill(S::Sum::default());
         for look_up in look_ups {
             let sums = &mut self.sums[look_up.group * length..][..length];
@@ -311,11 +333,13 @@ impl<S: Sample> Scratch<S> {
         }
     }
 
-    /// Copies the finished rows of a source row, counted from the band's first, to where they belong.
-    fn store(&self, row: usize, scale: usize, destination: &mut PlaneMut<S>) {
+    /// Copies the finished rows of a source row, counted from the area's first, to where they belong, without their
+    /// first samples.
+    fn store(&self, row: usize, scale: usize, skipped: usize, destination: &mut PlaneMut<S>) {
         let step = destination.layout().step;
         let length = self.finished.len() / scale;
         for (sub_row, finished) in self.finished.chunks_exact(length).enumerate() {
+            let finished = &finished[skipped..];
             let samples = destination.row_mut(row * scale + sub_row);
             if step == 1 {
                 samples.copy_from_slice(&finished[..samples.len()]);

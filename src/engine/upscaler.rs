@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Cpu, Model, Plane, PlaneMut, Workers, cpu,
+    Cpu, History, Model, Plane, PlaneMut, Reuse, Workers, cpu,
+    history::{Maker, Past},
     kernels::Sample,
     plan::Plan,
+    plane::Area,
     tiles::{self, Scratch, Size},
 };
 
@@ -92,7 +94,9 @@ impl Upscaler {
     #[must_use]
     pub fn share(&self, width: usize, height: usize) -> (usize, usize) {
         let size = Size { width, height };
-        self.eight.share(size, &self.workers, self.band_rows)
+        let pixels = width * height;
+        self.eight
+            .share(size, pixels, &self.workers, self.band_rows)
     }
 
     /// Upscales a plane of 8-bit samples.
@@ -110,6 +114,24 @@ impl Upscaler {
         Ok(())
     }
 
+    /// Upscales the next plane of a stream: as [`Upscaler::plane_u8`], but tiles that stand still, as far as the model
+    /// reaches, are copied from what they became before. Every plane of a stream (luma, red, ...) has a history of its own.
+    ///
+    /// # Errors
+    /// As [`Upscaler::plane_u8`].
+    pub fn plane_u8_after(
+        &mut self,
+        history: &mut History,
+        source: &Plane<u8>,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<Reuse, UpscaleError> {
+        self.check_size(source, destination)?;
+        let (past, workers, rows) = (&mut history.eight, &self.workers, self.band_rows);
+        Ok(self
+            .eight
+            .run_after(past, source, destination, workers, rows))
+    }
+
     /// Upscales a plane of samples with `depth` significant bits in the low bits.
     ///
     /// # Errors
@@ -120,16 +142,39 @@ impl Upscaler {
         destination: &mut PlaneMut<u16>,
         depth: u32,
     ) -> Result<(), UpscaleError> {
+        self.check_size(source, destination)?;
+        let (workers, rows) = (self.workers.clone(), self.band_rows);
+        let deep = self.deep(depth)?;
+        deep.run(source, destination, &workers, rows);
+        Ok(())
+    }
+
+    /// As [`Upscaler::plane_u8_after`], for samples with `depth` significant bits in the low bits.
+    ///
+    /// # Errors
+    /// As [`Upscaler::plane_u16`].
+    pub fn plane_u16_after(
+        &mut self,
+        history: &mut History,
+        source: &Plane<u16>,
+        destination: &mut PlaneMut<u16>,
+        depth: u32,
+    ) -> Result<Reuse, UpscaleError> {
+        self.check_size(source, destination)?;
+        let (past, workers, rows) = (&mut history.deep, self.workers.clone(), self.band_rows);
+        let deep = self.deep(depth)?;
+        Ok(deep.run_after(past, source, destination, &workers, rows))
+    }
+
+    /// The pipeline for planes of `depth` bits.
+    fn deep(&mut self, depth: u32) -> Result<&mut Pipeline<u16>, UpscaleError> {
         if !(8..=16).contains(&depth) {
             return Err(UpscaleError::Depth { found: depth });
         }
-        self.check_size(source, destination)?;
         let kept = self.deep.take();
         let deep = kept.filter(|deep| deep.plan.depth == depth);
         let deep = deep.unwrap_or_else(|| Pipeline::new(&self.model, depth, self.cpu));
-        let deep = self.deep.insert(deep);
-        deep.run(source, destination, &self.workers, self.band_rows);
-        Ok(())
+        Ok(self.deep.insert(deep))
     }
 
     fn check_size<S>(
@@ -151,6 +196,7 @@ impl Upscaler {
 /// A plan for planes of one depth, with the memory to carry it out.
 struct Pipeline<S: Sample> {
     plan: Plan,
+    maker: Maker,
     scratches: Vec<Scratch<S>>,
 }
 
@@ -158,16 +204,24 @@ impl<S: Sample> Pipeline<S> {
     fn new(model: &Model, depth: u32, cpu: Cpu) -> Self {
         Self {
             plan: Plan::new(model, depth, cpu),
+            maker: Maker::default(),
             scratches: Vec::new(),
         }
     }
 
-    /// Threads for a plane, and rows in a band. Whoever sets the band height has every thread take part, however small
-    /// the plane.
-    fn share(&self, size: Size, workers: &Workers, band_rows: usize) -> (usize, usize) {
+    /// Threads for a plane of which so many pixels are made, and rows in a band. Whoever sets the band height has every
+    /// thread take part, however small the plane.
+    fn share(
+        &self,
+        size: Size,
+        pixels: usize,
+        workers: &Workers,
+        band_rows: usize,
+    ) -> (usize, usize) {
         let (threads, rows) = match band_rows {
             0 => {
-                let cycles = self.plan.cycles_per_pixel() * size.width * size.height;
+                // To copy what is not made takes its time too.
+                let cycles = self.plan.cycles_per_pixel() * pixels + size.width * size.height;
                 let threads = workers.paying(cycles);
                 let rows = tiles::band_rows(size.height, self.plan.halo(), threads);
                 (threads, rows)
@@ -184,25 +238,54 @@ impl<S: Sample> Pipeline<S> {
         workers: &Workers,
         band_rows: usize,
     ) {
-        let size = Size {
-            width: source.width(),
-            height: source.height(),
+        let size = Size::of(source);
+        let (threads, rows) = self.share(size, size.width * size.height, workers, band_rows);
+        let (plan, scratches) = self.prepare(size, threads);
+        let bands = destination.bands(rows * plan.scale);
+        workers.run(scratches, bands, |scratch, (first, mut band)| {
+            let area = Area {
+                left: 0,
+                top: first / plan.scale,
+                width: size.width,
+                height: band.height() / plan.scale,
+            };
+            scratch.run(plan, source, area, &mut band);
+        });
+    }
+
+    fn run_after(
+        &mut self,
+        past: &mut Past<S>,
+        source: &Plane<S>,
+        destination: &mut PlaneMut<S>,
+        workers: &Workers,
+        band_rows: usize,
+    ) -> Reuse {
+        let size = Size::of(source);
+        past.fit(&self.maker, self.plan.scale, size, band_rows);
+        if !past.look(source, self.plan.reach, workers) {
+            self.run(source, destination, workers, band_rows);
+            return past.none();
+        }
+        let reuse = past.reuse();
+        let (threads, rows) = self.share(size, past.changed(), workers, band_rows);
+        let (plan, scratches) = self.prepare(size, threads);
+        let bands = size.height.div_ceil(rows);
+        let make = |scratch: &mut Scratch<S>, area, part: &mut PlaneMut<S>| {
+            scratch.run(plan, source, area, part);
         };
-        let (threads, rows) = self.share(size, workers, band_rows);
+        past.replay(source, destination, bands, workers, scratches, make);
+        reuse
+    }
+
+    /// The memory of so many threads for planes of one size.
+    fn prepare(&mut self, size: Size, threads: usize) -> (&Plan, &mut [Scratch<S>]) {
         if self.scratches.first().is_some_and(|s| s.size() != size) {
             self.scratches.clear();
         }
         while self.scratches.len() < threads {
             self.scratches.push(Scratch::new(&self.plan, size));
         }
-        let plan = &self.plan;
-        let bands = destination.bands(rows * plan.scale);
-        workers.run(
-            &mut self.scratches[..threads],
-            bands,
-            |scratch, (first, mut band)| {
-                scratch.run(plan, source, first / plan.scale, &mut band);
-            },
-        );
+        (&self.plan, &mut self.scratches[..threads])
     }
 }

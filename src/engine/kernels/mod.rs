@@ -28,7 +28,7 @@ pub fn padded_width(width: usize) -> usize {
 }
 
 /// A sample of a plane: `u8`, or `u16` with 8 to 16 significant bits.
-pub trait Sample: Copy + Default + Send + Sync + Into<u16> + 'static {
+pub trait Sample: Copy + Default + Eq + Send + Sync + Into<u16> + 'static {
     /// Holds the sum of as many look-ups as [`finish::Finish::branches_per_sum`] allows.
     type Sum: Accumulator;
 
