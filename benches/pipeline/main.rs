@@ -100,6 +100,7 @@ fn speeds(video: &Path) -> Result<Vec<Speed>> {
         let levels = Cpu::ALL.into_iter().rev().filter(|cpu| *cpu <= highest);
         runs.extend(levels.map(|cpu| (session, cpu, 2)));
     }
+    runs.push((Session::Still, highest, 2));
     runs.extend([Session::X2, Session::Small].map(|session| (session, highest, 1)));
     let mut speeds = Vec::new();
     for (session, cpu, threads) in runs {

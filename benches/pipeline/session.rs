@@ -14,8 +14,6 @@ use super::{
     support::{frames, models},
 };
 
-/// Frames that a pipeline is given in turn, all different.
-const FRAMES: usize = 8;
 /// Rounds; in each, every contender plays once.
 const ROUNDS: usize = 9;
 /// About how long a contender plays in a round.
@@ -29,6 +27,8 @@ pub const YARDSTICK: &str = "videoscale lanczos";
 pub enum Session {
     /// Full HD to 4K.
     X2,
+    /// The same with one frame again and again.
+    Still,
     /// 720p to 4K.
     X3,
     /// 540p to 4K.
@@ -41,7 +41,7 @@ impl Session {
     /// Width, height and scale.
     pub fn size(self) -> (u32, u32, u32) {
         match self {
-            Self::X2 => (1920, 1080, 2),
+            Self::X2 | Self::Still => (1920, 1080, 2),
             Self::X3 => (1280, 720, 3),
             Self::X4 => (960, 540, 4),
             Self::Small => (64, 64, 2),
@@ -57,7 +57,18 @@ impl Session {
     /// As it stands in the record.
     pub fn name(self) -> String {
         let (width, height, scale) = self.size();
-        format!("{width}x{height} x{scale}")
+        match self {
+            Self::Still => format!("{width}x{height} x{scale}, still"),
+            _ => format!("{width}x{height} x{scale}"),
+        }
+    }
+
+    /// How many different frames are played in turn.
+    fn frames(self) -> usize {
+        match self {
+            Self::Still => 1,
+            _ => 8,
+        }
     }
 }
 
@@ -147,7 +158,7 @@ fn contenders(
 ) -> Result<Vec<Turns>> {
     let (width, height, scale) = session.size();
     let info = frames::info(width, height);
-    let frames = frames::natural(video, &info, FRAMES)?;
+    let frames = frames::natural(video, &info, session.frames())?;
     let pipeline = |element: &str| {
         let player = Player::new(element, &info, frames.clone());
         player
