@@ -1,0 +1,11 @@
+//! Simplex interpolation by AVX-512: blocks of 64 pixels.
+//!
+//! Cells and rows are explained in docs/performance.md.
+
+mod corners;
+mod folded;
+mod quads;
+mod rotated;
+
+pub use folded::{FoldedFour, FoldedOne};
+pub use rotated::{RotatedFour, RotatedOne};
