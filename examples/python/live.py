@@ -2,7 +2,7 @@
 """Shows a camera, or a test picture, twice as large, and prints the frames a second.
 
     GST_PLUGIN_PATH=target/release examples/python/live.py            # /dev/video0 in a window
-    GST_PLUGIN_PATH=target/release examples/python/live.py --test --seconds 2 --sink fakesink
+    GST_PLUGIN_PATH=target/release examples/python/live.py --test --frames 50 --sink fakesink
 
 Needs PyGObject (Debian: python3-gst-1.0).
 """
@@ -21,7 +21,7 @@ def main():
     parser.add_argument("--test", action="store_true", help="a test picture instead of the camera")
     parser.add_argument("--device", default="/dev/video0")
     parser.add_argument("--sink", default="autovideosink", help="where the picture goes")
-    parser.add_argument("--seconds", type=float, help="stop after this time")
+    parser.add_argument("--frames", type=int, help="stop after so many")
     arguments = parser.parse_args()
 
     Gst.init(None)
@@ -35,6 +35,8 @@ def main():
     def count(_pad, _info):
         nonlocal frames
         frames += 1
+        if frames == arguments.frames:
+            loop.quit()
         return Gst.PadProbeReturn.OK
 
     pad = pipeline.get_by_name("upscaler").get_static_pad("src")
@@ -60,8 +62,6 @@ def main():
     bus.add_signal_watch()
     bus.connect("message", on_message)
     GLib.timeout_add_seconds(1, report, [0])
-    if arguments.seconds:
-        GLib.timeout_add(int(arguments.seconds * 1000), loop.quit)
     pipeline.set_state(Gst.State.PLAYING)
     try:
         loop.run()
