@@ -2,8 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{BINS, Entry, LANES, MOST_ROWS, Offset, Rows, Slide, Table, Window, place, samples};
-use crate::engine::kernels::avx2::load;
+use super::{
+    BINS, Entry, LANES, MOST_ROWS, Member, Offset, Rows, Slide, Table, Window, place, samples,
+};
+use crate::engine::kernels::avx2::{load, store_eight_sums};
 
 /// Modules that are made together.
 pub struct Curves {
@@ -94,26 +96,39 @@ impl Curves {
                     }
                 }
             }
-            // SAFETY: both are as long and any bits make numbers.
-            let finished = unsafe {
-                std::mem::transmute::<
-                    [[[__m256i; LANES / FINISHED]; BINS]; 2],
-                    [[[[[[u16; 2]; FINISHED]; 2]; LANES / FINISHED]; BINS]; 2],
-                >(finished)
-            };
             let members = self.slide.members.iter().zip(&self.tables);
             for ((member, table), output) in members.zip(output.chunks_mut(4 * stride)) {
                 for (rotation, row) in output.chunks_mut(stride).take(4).enumerate() {
-                    let mut made = [0; LANES];
                     let finished = &finished[rotation / 2][member.bin];
-                    let sums = finished.iter().flat_map(|four| &four[rotation % 2]);
-                    for (made, sums) in made.iter_mut().zip(sums) {
-                        *made = table.level(sums[member.place]);
-                    }
-                    place(&made, column - member.last[rotation], &mut row[..width]);
+                    let sums = member.sums(finished, rotation % 2);
+                    let levels = sums.map(|sum| table.level(sum.cast_unsigned()));
+                    place(&levels, column - member.last[rotation], &mut row[..width]);
                 }
             }
         }
+    }
+}
+
+impl Member {
+    /// The finished sums of a block, of one of the two rotations of a vector.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn sums(&self, finished: &[__m256i; LANES / FINISHED], lane: usize) -> [i16; LANES] {
+        let mut sums = [0; LANES];
+        for (number, pair) in finished.as_chunks().0.iter().enumerate() {
+            let [a, b] = pair.map(|pairs| {
+                let pairs = match lane {
+                    0 => _mm256_castsi256_si128(pairs),
+                    _ => _mm256_extracti128_si256::<1>(pairs),
+                };
+                match self.place {
+                    0 => _mm_and_si128(pairs, _mm_set1_epi32(0xffff)),
+                    _ => _mm_srli_epi32::<16>(pairs),
+                }
+            });
+            store_eight_sums(&mut sums, 2 * FINISHED * number, _mm_packus_epi32(a, b));
+        }
+        sums
     }
 }
 

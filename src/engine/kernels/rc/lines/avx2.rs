@@ -4,12 +4,18 @@ use std::arch::x86_64::*;
 
 use super::{Convolution, MOST_TAPS, Run, Table, Window};
 use crate::engine::{
-    kernels::avx2::{LANES, load},
+    kernels::{
+        avx2::{LANES, load, store_sums},
+        padded_width,
+    },
     model::Offset,
 };
 
 /// Most runs of taps in a window.
 const MAX_RUNS: usize = MOST_TAPS.pow(2) / 2 * 2;
+
+/// Vectors of pixels that are made at once.
+const MOST_VECTORS: usize = 4;
 
 /// A module of lines.
 pub struct Lines {
@@ -48,32 +54,55 @@ impl Lines {
     /// Makes `width` pixels of one rotation, from the rows of its runs.
     #[target_feature(enable = "avx2")]
     fn row(&self, runs: &[Run<2>], rows: &[&[u8]], width: usize, output: &mut [u8]) {
-        let constant = (self.taps.constant - self.table.first) as i16;
-        for (chunk, output) in output[..width].chunks_mut(LANES).enumerate() {
-            // The sums are exact at last whatever overflows on the way.
-            let mut evens = _mm256_set1_epi16(constant);
-            let mut odds = evens;
-            for (run, row) in runs.iter().zip(rows) {
-                let slopes = |[a, b]: [i8; 2]| {
-                    _mm256_set1_epi16(i16::from_le_bytes([a, b].map(i8::cast_unsigned)))
-                };
-                let taps = load(row, chunk * LANES);
-                let even = _mm256_maddubs_epi16(taps, slopes(run.even));
-                let odd = _mm256_maddubs_epi16(taps, slopes(run.odd));
-                evens = _mm256_add_epi16(evens, even);
-                odds = _mm256_add_epi16(odds, odd);
+        let (mut x, end) = (0, padded_width(width));
+        let output = &mut output[..width];
+        while x + MOST_VECTORS * LANES <= end {
+            self.pixels::<MOST_VECTORS>(runs, rows, x, output);
+            x += MOST_VECTORS * LANES;
+        }
+        while x < end {
+            self.pixels::<1>(runs, rows, x, output);
+            x += LANES;
+        }
+    }
+
+    /// Makes as many vectors of pixels. The more there are, the more use is made of slopes once loaded.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn pixels<const VECTORS: usize>(
+        &self,
+        runs: &[Run<2>],
+        rows: &[&[u8]],
+        x: usize,
+        output: &mut [u8],
+    ) {
+        let constant = _mm256_set1_epi16((self.taps.constant - self.table.first) as i16);
+        let mut sums = [[constant; 2]; VECTORS];
+        for (run, row) in runs.iter().zip(rows) {
+            let slopes = |slopes: [i8; 2]| {
+                _mm256_set1_epi16(i16::from_le_bytes(slopes.map(i8::cast_unsigned)))
+            };
+            let (even, odd) = (slopes(run.even), slopes(run.odd));
+            let row = &row[x..][..VECTORS * LANES];
+            for (number, [evens, odds]) in sums.iter_mut().enumerate() {
+                // What overflows on the way comes right at last.
+                let taps = load(row, number * LANES);
+                *evens = _mm256_add_epi16(*evens, _mm256_maddubs_epi16(taps, even));
+                *odds = _mm256_add_epi16(*odds, _mm256_maddubs_epi16(taps, odd));
             }
-            let [evens, odds] = [evens, odds].map(|sums| {
-                // SAFETY: both are 32 bytes and any bits make numbers.
-                unsafe { std::mem::transmute::<__m256i, [u16; 16]>(sums) }
-            });
-            let sums = evens
-                .into_iter()
-                .zip(odds)
-                .flat_map(|(even, odd)| [even, odd]);
-            for (output, sum) in output.iter_mut().zip(sums) {
-                *output = self.table.level(sum);
-            }
+        }
+        let mut in_order = [0; MOST_VECTORS * LANES];
+        for (number, [evens, odds]) in sums.into_iter().enumerate() {
+            let first = _mm256_unpacklo_epi16(evens, odds);
+            let second = _mm256_unpackhi_epi16(evens, odds);
+            let lower = _mm256_permute2x128_si256::<0x20>(first, second);
+            let upper = _mm256_permute2x128_si256::<0x31>(first, second);
+            store_sums(&mut in_order, number * LANES, lower);
+            store_sums(&mut in_order, number * LANES + LANES / 2, upper);
+        }
+        let in_order = &in_order[..VECTORS * LANES];
+        for (output, sum) in output.iter_mut().skip(x).zip(in_order) {
+            *output = self.table.level(sum.cast_unsigned());
         }
     }
 }
