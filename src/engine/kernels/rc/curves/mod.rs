@@ -31,6 +31,9 @@ const MOST_ROWS: usize = 8;
 #[repr(align(64))]
 struct Entry([[[i16; PLACES]; 2]; BINS]);
 
+/// The entries of a row, and one more: a level of several rows must not always fall into the same cache sets.
+type Levels = [Entry; 256 + 1];
+
 /// The rows of two rotations, then those of the others.
 type Rows<'a> = [[&'a [u8]; MOST_ROWS]; 2];
 
@@ -39,7 +42,7 @@ struct Slide {
     /// The rows of the windows in the first two rotations. In the others they lie as far on the other side.
     rows: Range<i32>,
     /// For each row of the first two rotations and then of the others, what each level contributes.
-    entries: Vec<[Entry; 256]>,
+    entries: Vec<Levels>,
     /// For each byte of the bins, where in its lane it was before the sums moved on; nowhere, if there is no such byte.
     moves: [[[u8; 2 * PLACES]; 2]; BINS],
     /// The columns of the windows.
@@ -70,7 +73,7 @@ impl Slide {
             return None;
         }
         let mut slide = Self {
-            entries: vec![[Entry([[[0; PLACES]; 2]; BINS]); 256]; 2 * rows.len()],
+            entries: vec![[Entry([[[0; PLACES]; 2]; BINS]); _]; 2 * rows.len()],
             rows,
             moves: [[[u8::MAX; 2 * PLACES]; 2]; BINS],
             columns: columns.clone().min()?..columns.max()? + 1,
