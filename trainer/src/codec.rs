@@ -11,6 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use image::codecs::jpeg::JpegEncoder;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::image::Image;
 
@@ -21,12 +23,14 @@ pub enum Codec {
     X264 { crf: u8 },
     /// JPEG of a quality of 1..=100.
     Jpeg { quality: u8 },
+    /// No encoder: Gaussian noise of a standard deviation of 1..=50 levels on every sample, the same for the same image.
+    Noise { sigma: u8 },
 }
 
 impl FromStr for Codec {
     type Err = String;
 
-    /// `x264:CRF` or `jpeg:QUALITY`.
+    /// `x264:CRF`, `jpeg:QUALITY` or `noise:SIGMA`.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |digits: &str, range: std::ops::RangeInclusive<u8>| {
             let number = digits.parse().ok().filter(|number| range.contains(number));
@@ -39,7 +43,10 @@ impl FromStr for Codec {
             Some(("jpeg", quality)) => Ok(Self::Jpeg {
                 quality: number(quality, 1..=100)?,
             }),
-            _ => Err("expected x264:CRF or jpeg:QUALITY, such as x264:23".to_owned()),
+            Some(("noise", sigma)) => Ok(Self::Noise {
+                sigma: number(sigma, 1..=50)?,
+            }),
+            _ => Err("expected x264:CRF, jpeg:QUALITY or noise:SIGMA, such as x264:23".to_owned()),
         }
     }
 }
@@ -50,6 +57,7 @@ impl Display for Codec {
         match self {
             Self::X264 { crf } => write!(out, "x264-{crf}"),
             Self::Jpeg { quality } => write!(out, "jpeg-{quality}"),
+            Self::Noise { sigma } => write!(out, "noise-{sigma}"),
         }
     }
 }
@@ -64,9 +72,22 @@ impl Codec {
         match self {
             Self::X264 { crf } => through_x264(image, crf, folder.path()),
             Self::Jpeg { quality } => through_jpeg(image, quality, folder.path()),
+            Self::Noise { sigma } => Ok(with_noise(image, f32::from(sigma))),
         }
         .with_context(|| format!("codec {self}"))
     }
+}
+
+fn with_noise(image: &Image, sigma: f32) -> Image {
+    let seed = crc32fast::hash(&image.planes[0]);
+    let mut random = ChaCha8Rng::seed_from_u64(seed.into());
+    let mut noisy = image.clone();
+    for sample in noisy.planes.iter_mut().flatten() {
+        // The sum of twelve numbers between 0 and 1 has a mean of 6 and a variance of 1.
+        let sum: f32 = (0..12).map(|_| random.random::<f32>()).sum();
+        *sample = (f32::from(*sample) + sigma * (sum - 6.0)).round() as u8;
+    }
+    noisy
 }
 
 fn through_jpeg(image: &Image, quality: u8, folder: &Path) -> Result<Image> {
@@ -194,7 +215,10 @@ mod tests {
 
     #[test]
     fn a_harder_press_costs_more() {
-        let mut pairs = vec![[Codec::Jpeg { quality: 90 }, Codec::Jpeg { quality: 20 }]];
+        let mut pairs = vec![
+            [Codec::Jpeg { quality: 90 }, Codec::Jpeg { quality: 20 }],
+            [Codec::Noise { sigma: 2 }, Codec::Noise { sigma: 8 }],
+        ];
         if Command::new("ffmpeg").arg("-version").output().is_ok() {
             pairs.push([Codec::X264 { crf: 18 }, Codec::X264 { crf: 40 }]);
         } else {

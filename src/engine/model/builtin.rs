@@ -1,7 +1,8 @@
 //! The models that are part of the library: found by family and scale, parsed once per process.
 
-use std::sync::Arc;
+use std::{io::Read, sync::Arc};
 
+use flate2::read::ZlibDecoder;
 use once_cell::sync::OnceCell;
 
 use super::{Model, ModelError};
@@ -10,42 +11,42 @@ use super::{Model, ModelError};
 struct Builtin {
     family: &'static str,
     scale: u32,
-    file: &'static [u8],
+    /// Packed by zlib.
+    packed: &'static [u8],
     parsed: OnceCell<Arc<Model>>,
 }
 
 impl Builtin {
-    const fn new(family: &'static str, scale: u32, file: &'static [u8]) -> Self {
+    const fn new(family: &'static str, scale: u32, packed: &'static [u8]) -> Self {
         Self {
             family,
             scale,
-            file,
+            packed,
             parsed: OnceCell::new(),
         }
     }
+
+    fn unpack(&self) -> Result<Arc<Model>, ModelError> {
+        let mut file = Vec::new();
+        ZlibDecoder::new(self.packed)
+            .read_to_end(&mut file)
+            .expect("what build.rs has packed can be unpacked");
+        Model::from_bytes(&file).map(Arc::new)
+    }
+}
+
+/// A file that build.rs has packed.
+macro_rules! packed {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".zlib"))
+    };
 }
 
 static BUILTINS: [Builtin; 4] = [
-    Builtin::new(
-        "rclut",
-        2,
-        include_bytes!("../../../luts/rclut-x2.safetensors"),
-    ),
-    Builtin::new(
-        "rclut",
-        3,
-        include_bytes!("../../../luts/rclut-x3.safetensors"),
-    ),
-    Builtin::new(
-        "rclut",
-        4,
-        include_bytes!("../../../luts/rclut-x4.safetensors"),
-    ),
-    Builtin::new(
-        "srlut",
-        2,
-        include_bytes!("../../../luts/srlut-x2.safetensors"),
-    ),
+    Builtin::new("rclut", 2, packed!("rclut-x2")),
+    Builtin::new("rclut", 3, packed!("rclut-x3")),
+    Builtin::new("rclut", 4, packed!("rclut-x4")),
+    Builtin::new("srlut", 2, packed!("srlut-x2")),
 ];
 
 impl Model {
@@ -73,10 +74,7 @@ impl Model {
             .iter()
             .find(|builtin| builtin.family == family && builtin.scale == scale);
         let builtin = found.ok_or_else(|| Self::unknown_name(&format!("{family}-x{scale}")))?;
-        let parsed = builtin
-            .parsed
-            .get_or_try_init(|| Self::from_bytes(builtin.file).map(Arc::new));
-        parsed.cloned()
+        builtin.parsed.get_or_try_init(|| builtin.unpack()).cloned()
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Args {
     /// Scales, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "2,3,4", value_parser = clap::value_parser!(u32).range(2..=4))]
     scale: Vec<u32>,
-    /// Encoders to send the small images through, separated by commas: x264:CRF (needs ffmpeg), jpeg:QUALITY
+    /// Encoders to send the small images through, separated by commas: x264:CRF (needs ffmpeg), jpeg:QUALITY; or noise:SIGMA
     #[arg(long, value_delimiter = ',', value_name = "CODEC:N")]
     codec: Vec<Codec>,
     /// When sums are rounded to 8 bits

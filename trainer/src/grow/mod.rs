@@ -6,6 +6,7 @@ pub mod cells;
 pub mod checkpoint;
 mod drawn;
 pub mod files;
+mod flat;
 pub mod forward;
 pub mod learner;
 pub mod net;

@@ -14,6 +14,7 @@ use super::{
     adam::Rates,
     checkpoint::{Best, Checkpoint},
     files::{with_suffix, write_whole},
+    flat::keep_flat,
     learner::Learner,
     net::Net,
     patches::Sampler,
@@ -294,11 +295,17 @@ impl<'a> Run<'a> {
 
     /// Measures the network on the photographs held out and keeps it if it is the best that a file can hold.
     fn validate(&mut self) {
-        let psnr = validate::psnr(self.learner.net(), &self.data.validation);
+        let net = self.learner.net();
+        if !(self.learner.is_settled() && net.is_finest()) {
+            self.status.psnr = Some(validate::psnr(net, &self.data.validation));
+            return;
+        }
+        let mut net = net.clone();
+        keep_flat(&mut net);
+        let psnr = validate::psnr(&net, &self.data.validation);
         self.status.psnr = Some(psnr);
-        let is_better = self.best.as_ref().is_none_or(|best| psnr > best.psnr);
-        if self.learner.is_settled() && self.learner.net().is_finest() && is_better {
-            let model = self.learner.net().to_model(Info::default());
+        if self.best.as_ref().is_none_or(|best| psnr > best.psnr) {
+            let model = net.to_model(Info::default());
             let model = model.expect("a graph that has been checked").to_bytes();
             self.best = Some(Best {
                 psnr,
