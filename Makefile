@@ -1,6 +1,6 @@
 # The two commands of the README, and those of whoever works on rclut. Nothing else is decided here.
 
-.PHONY: demo test bench trainer install setup libtorch
+.PHONY: demo test bench trainer models install setup libtorch
 
 # Plays the bundled clip through the plugin and shows what it gains: target/demo/.
 demo: setup
@@ -19,6 +19,10 @@ bench: setup
 # The trainer with all of its commands: target/release/rclut-trainer. Without libtorch, `train` and `convert` are left out.
 trainer: libtorch
 	cargo build --release -p rclut-trainer --features torch
+
+# Every model of luts/ anew, to target/models/: two hours on two cores.
+models:
+	scripts/models.sh
 
 # The plugin where GStreamer finds it; DESTDIR and PLUGINS say elsewhere.
 install: setup

@@ -66,12 +66,13 @@ pub fn keep_flat(net: &mut Net) {
                     let places: Vec<usize> =
                         landings.iter().map(|landing| landing[entry]).collect();
                     let from_trained = table.entries[index] - trained[index];
-                    if let Some(step) = best_step(&errors, &places, levels, average, from_trained) {
-                        if (-128.0..=127.0).contains(&(table.entries[index] + step)) {
-                            table.entries[index] += step;
-                            add_step(&mut errors, &places, levels, step / average);
-                            has_moved = true;
-                        }
+                    let step = best_step(&errors, &places, levels, average, from_trained);
+                    if let Some(step) = step
+                        && (-128.0..=127.0).contains(&(table.entries[index] + step))
+                    {
+                        table.entries[index] += step;
+                        add_step(&mut errors, &places, levels, step / average);
+                        has_moved = true;
                     }
                 }
             }
