@@ -144,3 +144,20 @@ fn bytes_that_mean_nothing_are_always_the_same() {
     let mut tops = map.chunks(256).flat_map(|row| row[..88].iter().step_by(4));
     assert!(tops.all(|byte| byte & 0xc0 == 0));
 }
+
+#[test]
+fn fields_are_scaled_like_frames_of_their_height() {
+    frames::init();
+    let made = |features: &str, mode: &str, height: usize| {
+        let mut harness = gst_check::Harness::new_parse("rclut scale=2 model=srlut");
+        let rest = format!("interlace-mode={mode},framerate=25/1,chroma-site=mpeg2");
+        harness.set_src_caps_str(&format!(
+            "video/x-raw{features},format=I420,width=16,height={height},{rest}"
+        ));
+        let samples: Vec<u8> = (0..16 * 4 * 3 / 2).map(|at| (at * 37) as u8).collect();
+        let output = harness.push_and_pull(gst::Buffer::from_slice(samples));
+        output.unwrap().map_readable().unwrap().to_vec()
+    };
+    let fields = made("(format:Interlaced)", "alternate", 8);
+    assert_eq!(fields, made("", "progressive", 4));
+}
