@@ -74,9 +74,9 @@ impl Modules {
 
     /// Makes `width` pixels of all planes, each in the unrotated frame.
     ///
-    /// `input` gives the row to read for an offset, from the first pixel's sample on, as far as there are samples of a
-    /// padded row and [`LANES`](super::LANES) more. The rows of `output` are `stride` apart: those of the first module's
-    /// four rotations, then those of the next module's. `sums` is scratch.
+    /// `input` gives the row to read for an offset, from the first pixel's sample on and up to at least
+    /// [`LANES`](super::LANES) samples behind the padded row. The rows of `output` are `stride` apart: those of the first
+    /// module's four rotations, then those of the next module's. `sums` is scratch.
     pub fn make<'a, S: Sample>(
         &self,
         input: impl Fn(Offset) -> &'a [S] + Copy,
@@ -118,27 +118,36 @@ impl Kernel {
         let bytes = |offset| S::bytes(input(offset));
         match self {
             Self::Portable(module) => module.make(input, width, sums, output.chunks_mut(stride)),
-            // SAFETY, of all that follow: `of_vectors` makes a kernel for an instruction set only where the processor has
-            // it.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2Lines(module) => unsafe {
-                module.make(bytes, width, output.chunks_mut(stride));
-            },
+            Self::Avx2Lines(module) => {
+                let rows = output.chunks_mut(stride);
+                // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { module.make(bytes, width, rows) }
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2Curves(modules) => unsafe { modules.make(bytes, width, output, stride) },
+            Self::Avx2Curves(modules) => {
+                // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { modules.make(bytes, width, output, stride) }
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Lines(module) => unsafe {
-                module.make(bytes, width, output.chunks_mut(stride));
-            },
+            Self::Avx512Lines(module) => {
+                let rows = output.chunks_mut(stride);
+                // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { module.make(bytes, width, rows) }
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Curves(modules) => unsafe { modules.make(bytes, width, output, stride) },
+            Self::Avx512Curves(modules) => {
+                // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { modules.make(bytes, width, output, stride) }
+            }
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel {
-    /// A kernel above [`Cpu::Portable`] for as many of the first modules as it can make, if there is one.
+    /// A kernel above [`Cpu::Portable`], if there is one: for the first module if it is of lines, otherwise for as many
+    /// modules as can be made together.
     fn of_vectors(modules: &[Tabled], cpu: Cpu) -> Option<Self> {
         let windows = modules.iter().take(curves::MOST_MODULES);
         let windows: Vec<_> = windows

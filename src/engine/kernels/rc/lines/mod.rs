@@ -9,7 +9,7 @@ use super::{
 };
 use crate::engine::model::Offset;
 
-/// No row of a window has more taps, nor more rows; one tap more lets runs be moved by one.
+/// No window has more rows, nor its rows more taps, counting one more for the pixels on the right.
 pub const MOST_TAPS: usize = 16;
 
 /// As many neighbouring taps of a row as one instruction multiplies and adds.
