@@ -4,8 +4,8 @@
 mod models;
 
 use gstrclut::engine::{
-    Cpu, History, Model, Options, Plane, PlaneMut, Reuse, Upscaler, model::Graph, plane::Layout,
-    reference::Image,
+    Cpu, Filter, History, Model, Options, Plane, PlaneMut, Resampler, Reuse, Siting, Upscaler,
+    Workers, model::Graph, plane::Layout, reference::Image,
 };
 use models::{Content, Numbers, Tables};
 use proptest::prelude::*;
@@ -132,7 +132,7 @@ fn size() -> impl Strategy<Value = (usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_plane_after_others_equals_the_plane_alone(
@@ -289,5 +289,72 @@ fn planes_of_any_instruction_set_and_scale_are_made_alike() {
                 assert!(found == expected, "x{scale}, {cpu:?}, box {seed}");
             }
         }
+    }
+}
+
+/// A resampler, what it makes of an image alone, and what it makes after others; `cut` rows and columns are left out.
+struct Resampling {
+    resampler: Resampler,
+    history: History,
+    scale: usize,
+    cut: usize,
+}
+
+impl Resampling {
+    fn new(scale: usize, cut: usize) -> Self {
+        let workers = Workers::new(2).unwrap();
+        let (horizontal, vertical) = (Siting::Cosited, Siting::Centred);
+        Self {
+            resampler: Resampler::new(scale, Filter::Bicubic, horizontal, vertical, workers, 0),
+            history: History::default(),
+            scale,
+            cut,
+        }
+    }
+
+    fn both(&mut self, image: &Image, depth: u32) -> [Vec<u16>; 2] {
+        let (width, height) = (image.width, image.height);
+        let source = Plane::new(&image.data, width, height, width).unwrap();
+        let (width, height) = (
+            width * self.scale - self.cut,
+            height * self.scale - self.cut,
+        );
+        let mut made = [0x55, 0xaa].map(|byte| vec![byte; width * height]);
+        let [mut alone, mut after] = made
+            .each_mut()
+            .map(|samples| PlaneMut::new(samples, width, height, width).unwrap());
+        let (resampler, history) = (&mut self.resampler, &mut self.history);
+        resampler.plane_u16(&source, &mut alone, depth).unwrap();
+        resampler
+            .plane_u16_after(history, &source, &mut after, depth)
+            .unwrap();
+        made
+    }
+}
+
+#[test]
+fn resampled_planes_are_alike_whichever_rows_change() {
+    for scale in 1..=4 {
+        for cut in 0..=scale {
+            let mut resampling = Resampling::new(scale, cut);
+            let mut image = Content::noise(scale as u64).image(9, 70, 10);
+            // Every row in turn, twice the same picture each.
+            for frame in 0..2 * image.height {
+                image.data[frame / 2 * image.width + frame % image.width] ^=
+                    (frame & 1) as u16 * 512;
+                let [alone, after] = resampling.both(&image, 10);
+                assert!(alone == after, "x{scale} without {cut}, row {}", frame / 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn resampled_planes_of_several_depths_do_not_mix() {
+    let mut resampling = Resampling::new(2, 0);
+    let image = Content::noise(1).image(9, 40, 12);
+    for depth in [12, 12, 12, 10, 10, 10, 12, 12, 12, 10, 10, 10] {
+        let [alone, after] = resampling.both(&image, depth);
+        assert!(alone == after, "{depth} bits");
     }
 }

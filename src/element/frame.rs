@@ -61,7 +61,7 @@ impl Chroma {
 
 /// Everything to do for one frame; made once for each negotiated pair of caps.
 pub struct Plan {
-    /// With what the tables made of each component before.
+    /// With what became of each component before.
     jobs: Vec<(Job, History)>,
     /// The first is the plain way for what the tables make; the others are those of [`Method::Resample`].
     resamplers: Vec<Resampler>,
@@ -285,7 +285,7 @@ impl Job {
     ) -> Result<(), UpscaleError> {
         let depth = self.component.working_depth();
         if let Method::Resample(number, _) = self.method {
-            return T::resample(&mut resamplers[number], from, to, depth);
+            return T::resample_after(&mut resamplers[number], history, from, to, depth);
         }
         let plain = (look.split.clamp(0.0, 1.0) * to.width() as f64).round() as usize;
         match &mut look.upscaler {
@@ -361,6 +361,14 @@ trait Sample: Copy {
         to: &mut PlaneMut<Self>,
         depth: u32,
     ) -> Result<(), UpscaleError>;
+
+    fn resample_after(
+        resampler: &mut Resampler,
+        history: &mut History,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError>;
 }
 
 impl Sample for u8 {
@@ -386,6 +394,16 @@ impl Sample for u8 {
     ) -> Result<(), UpscaleError> {
         resampler.plane_u8(from, to)
     }
+
+    fn resample_after(
+        resampler: &mut Resampler,
+        history: &mut History,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        _depth: u32,
+    ) -> Result<(), UpscaleError> {
+        resampler.plane_u8_after(history, from, to)
+    }
 }
 
 impl Sample for u16 {
@@ -410,6 +428,16 @@ impl Sample for u16 {
         depth: u32,
     ) -> Result<(), UpscaleError> {
         resampler.plane_u16(from, to, depth)
+    }
+
+    fn resample_after(
+        resampler: &mut Resampler,
+        history: &mut History,
+        from: &Plane<Self>,
+        to: &mut PlaneMut<Self>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        resampler.plane_u16_after(history, from, to, depth)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Cpu, History, Model, Plane, PlaneMut, Reuse, Workers, cpu,
-    history::{Maker, Past},
+    history::{self, Maker, Past},
     kernels::Sample,
     plan::Plan,
     plane::Area,
@@ -262,7 +262,7 @@ impl<S: Sample> Pipeline<S> {
         band_rows: usize,
     ) -> Reuse {
         let size = Size::of(source);
-        past.fit(&self.maker, self.plan.scale, size, band_rows);
+        past.fit(&self.maker, self.plan.scale, size, history::TILE, band_rows);
         if !past.look(source, self.plan.reach, workers) {
             self.run(source, destination, workers, band_rows);
             return past.none();

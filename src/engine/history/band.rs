@@ -27,7 +27,7 @@ impl<S: Sample> Band<'_, S> {
                 continue;
             };
             let area = self.grid.samples(tiles);
-            let large = area.times(self.scale);
+            let large = self.large(area);
             let mut destination = self.destination.part(large);
             if is_kept {
                 destination.copy(&self.output.view().part(large));
@@ -49,11 +49,21 @@ impl<S: Sample> Band<'_, S> {
             let first = row * self.grid.columns() + tiles.left;
             for number in first..first + tiles.width {
                 if self.tiles[number].keep() {
-                    let large = self.grid.tile(number).times(self.scale);
+                    let large = self.large(self.grid.tile(number));
                     let made = self.destination.view().part(large);
                     self.output.part(large).copy(&made);
                 }
             }
+        }
+    }
+
+    /// What an area becomes, as far as there is room for it: chroma of odd frames is cut off at its right and bottom.
+    fn large(&self, area: Area) -> Area {
+        let large = area.times(self.scale);
+        Area {
+            width: large.width.min(self.destination.width() - large.left),
+            height: large.height.min(self.destination.height() - large.top),
+            ..large
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::tiles::Size;
 
 /// Samples of the source in a tile. Small ones follow the edge of what moves; but around each of those that are made,
 /// as far as it reaches, pixels are made in vain.
-const TILE: Size = Size {
+pub const TILE: Size = Size {
     width: 64,
     height: 32,
 };
@@ -77,12 +77,12 @@ impl Tile {
 
 impl Grid {
     /// Cuts a plane into tiles that fit into bands of `band_rows` rows, unless that is 0.
-    pub fn new(size: Size, band_rows: usize) -> Self {
+    pub fn new(size: Size, tile: Size, band_rows: usize) -> Self {
         let height = match band_rows {
-            0 => TILE.height,
-            rows => TILE.height.min(rows),
+            0 => tile.height,
+            rows => tile.height.min(rows),
         };
-        let tile = Size { height, ..TILE };
+        let tile = Size { height, ..tile };
         Self { size, tile }
     }
 

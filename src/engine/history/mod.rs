@@ -11,13 +11,15 @@ use std::{ops::AddAssign, sync::Arc};
 
 use super::{Plane, PlaneMut, Workers, kernels::Sample, plane::Area, tiles::Size};
 use band::Band;
+pub use grid::TILE;
 use grid::{Grid, Tile};
 use rest::Rest;
 
 /// Processor cycles to compare a sample, roughly; decides how many threads pay.
 const CYCLES_PER_SAMPLE: usize = 1;
 
-/// The past of one plane of a stream, for [`Upscaler::plane_u8_after`](super::Upscaler::plane_u8_after).
+/// The past of one plane of a stream, for [`Upscaler::plane_u8_after`](super::Upscaler::plane_u8_after) and
+/// [`Resampler::plane_u8_after`](super::Resampler::plane_u8_after).
 ///
 /// It holds a copy of the last source and, where that stood still, of its output: `1 + scale^2` samples for each pixel. It
 /// never changes what comes out: given to another upscaler, or a plane of another size or depth, it starts anew.
@@ -41,7 +43,7 @@ impl AddAssign for Reuse {
     }
 }
 
-/// Whatever makes outputs that may be mixed: a model at one depth.
+/// Whatever makes outputs that may be mixed: a model or a filter, at one depth.
 pub type Maker = Arc<()>;
 
 /// The past of a plane whose samples are stored as `S`.
@@ -69,8 +71,8 @@ struct Known {
 impl<S: Sample> Past<S> {
     /// Forgets the past of anything but planes of `size` upscaled by `maker`. Tiles fit into bands of `band_rows` rows,
     /// unless that is 0.
-    pub fn fit(&mut self, maker: &Maker, scale: usize, size: Size, band_rows: usize) {
-        let grid = Grid::new(size, band_rows);
+    pub fn fit(&mut self, maker: &Maker, scale: usize, size: Size, tile: Size, band_rows: usize) {
+        let grid = Grid::new(size, tile, band_rows);
         let fits = |known: &Known| Arc::ptr_eq(&known.maker, maker) && known.grid == grid;
         if self.known.as_ref().is_some_and(fits) {
             return;

@@ -10,13 +10,21 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::engine::{Cpu, Plane, PlaneMut, UpscaleError, Workers};
+use super::Sample;
+use crate::engine::{
+    Cpu, History, Plane, PlaneMut, UpscaleError, Workers,
+    history::{self, Maker, Past},
+    tiles::Size,
+};
 
 use row::Blendable;
 use weights::Axis;
 
 /// Processor cycles for one output sample, roughly; decides how many threads pay.
 const CYCLES_PER_SAMPLE: usize = 6;
+
+/// How far from a sample, in rows and columns, what it becomes depends on the source: the furthest of four taps.
+const REACH: usize = 2;
 
 /// Where a plane's samples lie among the luma samples, along one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +55,8 @@ pub struct Resampler {
     band_rows: usize,
     cpu: Cpu,
     scratch: Vec<Scratch>,
+    /// For the white level of the last plane: outputs of several depths do not mix.
+    maker: (u16, Maker),
 }
 
 /// One blended source row for each width of sample, with its edges repeated.
@@ -77,6 +87,7 @@ impl Resampler {
             // An environment that names no instruction set is the upscaler's to refuse.
             cpu: Cpu::allowed(None).unwrap_or(Cpu::Portable),
             scratch,
+            maker: Default::default(),
         }
     }
 
@@ -90,7 +101,21 @@ impl Resampler {
         source: &Plane<u8>,
         destination: &mut PlaneMut<u8>,
     ) -> Result<(), UpscaleError> {
-        self.run(source, destination, u8::MAX, |scratch| &mut scratch.narrow)
+        self.run_narrow(None, source, destination)
+    }
+
+    /// Resamples the next plane of a stream: as [`Resampler::plane_u8`], but rows that stand still are copied from what
+    /// they became before. Every plane of a stream has a history of its own.
+    ///
+    /// # Errors
+    /// As [`Resampler::plane_u8`].
+    pub fn plane_u8_after(
+        &mut self,
+        history: &mut History,
+        source: &Plane<u8>,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<(), UpscaleError> {
+        self.run_narrow(Some(&mut history.eight), source, destination)
     }
 
     /// Resamples a plane of samples with `depth` significant bits in the low bits.
@@ -103,15 +128,53 @@ impl Resampler {
         destination: &mut PlaneMut<u16>,
         depth: u32,
     ) -> Result<(), UpscaleError> {
+        self.run_wide(None, source, destination, depth)
+    }
+
+    /// As [`Resampler::plane_u8_after`], for samples with `depth` significant bits in the low bits.
+    ///
+    /// # Errors
+    /// As [`Resampler::plane_u16`].
+    pub fn plane_u16_after(
+        &mut self,
+        history: &mut History,
+        source: &Plane<u16>,
+        destination: &mut PlaneMut<u16>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        self.run_wide(Some(&mut history.deep), source, destination, depth)
+    }
+
+    fn run_narrow(
+        &mut self,
+        past: Option<&mut Past<u8>>,
+        source: &Plane<u8>,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<(), UpscaleError> {
+        self.run(past, source, destination, u8::MAX, |scratch| {
+            &mut scratch.narrow
+        })
+    }
+
+    fn run_wide(
+        &mut self,
+        past: Option<&mut Past<u16>>,
+        source: &Plane<u16>,
+        destination: &mut PlaneMut<u16>,
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
         if !(8..=16).contains(&depth) {
             return Err(UpscaleError::Depth { found: depth });
         }
         let white = u16::MAX >> (16 - depth);
-        self.run(source, destination, white, |scratch| &mut scratch.wide)
+        self.run(past, source, destination, white, |scratch| {
+            &mut scratch.wide
+        })
     }
 
-    fn run<T: Blendable>(
+    fn run<T: Blendable + Sample>(
         &mut self,
+        past: Option<&mut Past<T>>,
         source: &Plane<T>,
         destination: &mut PlaneMut<T>,
         white: T,
@@ -125,22 +188,56 @@ impl Resampler {
             0 => height.div_ceil(threads),
             rows => rows * scale,
         };
+        let past = past.filter(|_| self.has_room_for_every_row(source, destination));
+        if self.maker.0 != white.into() {
+            self.maker = (white.into(), Maker::default());
+        }
         let (horizontal, vertical, cpu) = (&self.horizontal, &self.vertical, self.cpu);
-        let scratch = &mut self.scratch[..threads];
+        let (workers, scratch) = (&self.workers, &mut self.scratch[..threads]);
+        let make = |scratch: &mut Scratch, first: usize, band: &mut PlaneMut<T>| {
+            let blended = blended(scratch);
+            blended.resize(source.width() + 2 * row::EDGE, T::Blended::default());
+            let step = band.layout().step;
+            for y in 0..band.height() {
+                let (taps, weights) = vertical.taps(first + y, source.height());
+                let rows = taps.map(|tap| source.row(tap));
+                row::blend(rows, source.layout().step, weights, white, blended, cpu);
+                row::spread(blended, horizontal, white, band.row_mut(y), step, cpu);
+            }
+        };
+        if let Some(past) = past {
+            let size = Size::of(source);
+            // Whole rows: they take less time than it takes to make parts of them.
+            let tile = Size {
+                width: size.width,
+                ..history::TILE
+            };
+            past.fit(&self.maker.1, scale, size, tile, self.band_rows);
+            if past.look(source, REACH, workers) {
+                let bands = height.div_ceil(band_rows);
+                past.replay(
+                    source,
+                    destination,
+                    bands,
+                    workers,
+                    scratch,
+                    |scratch, area, part| {
+                        make(scratch, area.top * scale, part);
+                    },
+                );
+                return Ok(());
+            }
+        }
         let bands = destination.bands(band_rows);
-        self.workers
-            .run(scratch, bands, |scratch, (first, mut band)| {
-                let blended = blended(scratch);
-                blended.resize(source.width() + 2 * row::EDGE, T::Blended::default());
-                let step = band.layout().step;
-                for y in 0..band.height() {
-                    let (taps, weights) = vertical.taps(first + y, source.height());
-                    let rows = taps.map(|tap| source.row(tap));
-                    row::blend(rows, source.layout().step, weights, white, blended, cpu);
-                    row::spread(blended, horizontal, white, band.row_mut(y), step, cpu);
-                }
-            });
+        workers.run(scratch, bands, |scratch, (first, mut band)| {
+            make(scratch, first, &mut band)
+        });
         Ok(())
+    }
+
+    /// Whether every row of the source has one in the destination.
+    fn has_room_for_every_row<T>(&self, source: &Plane<T>, destination: &PlaneMut<T>) -> bool {
+        destination.height() > (source.height() - 1) * self.scale
     }
 
     fn check<T>(&self, source: &Plane<T>, destination: &PlaneMut<T>) -> Result<(), UpscaleError> {
