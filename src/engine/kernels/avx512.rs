@@ -62,6 +62,16 @@ pub fn store_eight_sums(row: &mut [i16], at: usize, sums: __m128i) {
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), sums) }
 }
 
+/// Adds 8 sums to those of a row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub fn add_eight_sums(row: &mut [i16], at: usize, sums: __m128i) {
+    let from: &[i16; 8] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 16 bytes of the array.
+    let before = unsafe { _mm_loadu_si128(from.as_ptr().cast()) };
+    store_eight_sums(row, at, _mm_add_epi16(before, sums));
+}
+
 /// Writes 16 sums of a row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]

@@ -14,10 +14,14 @@ pub fn cpus() -> impl Iterator<Item = Cpu> {
     })
 }
 
-/// Rows of every content, with widths around every boundary of a vector of 16, 32 or 64 pixels.
+/// Widths around every boundary of a vector of 16, 32 or 64 pixels.
+pub fn widths() -> impl Iterator<Item = usize> {
+    (1..=130).filter(|width| (width + 2) % 16 < 5)
+}
+
+/// Rows of every content and such widths.
 pub fn cases() -> impl Iterator<Item = (usize, Content)> {
-    let widths = (1..=130).filter(|width| (width + 2) % 16 < 5);
-    widths.flat_map(|width| Content::ALL.map(|content| (width, content)))
+    widths().flat_map(|width| Content::ALL.map(|content| (width, content)))
 }
 
 /// Numbers that look random and are the same in each run.

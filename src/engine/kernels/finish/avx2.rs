@@ -63,3 +63,26 @@ pub fn four(samples: Samples, sums: &[i16], groups: usize, width: usize, outputs
         store_half(second_row, 2 * x, _mm256_extracti128_si256::<1>(bytes));
     }
 }
+
+/// `SIDE` rows of as many samples for each pixel, three or four.
+#[target_feature(enable = "avx2")]
+pub fn wide<const SIDE: usize>(
+    samples: Samples,
+    sums: &[i16],
+    groups: usize,
+    width: usize,
+    outputs: &mut [u8],
+) {
+    let row_length = outputs.len() / SIDE;
+    for x in (0..width).step_by(2) {
+        let bytes = samples.at_avx2(sums, groups, 16 * x);
+        let mut pixels = [0; 32];
+        store(&mut pixels, 0, _mm256_permute4x64_epi64::<0xd8>(bytes));
+        for (number, samples) in pixels.chunks_exact(16).enumerate() {
+            for (row, samples) in samples.chunks_exact(SIDE).take(SIDE).enumerate() {
+                let output = &mut outputs[row * row_length + SIDE * (x + number)..];
+                output[..SIDE].copy_from_slice(samples);
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::sixteen_bits::Samples;
-use crate::engine::kernels::avx512::{load_sums, store, store_half};
+use crate::engine::kernels::avx512::{load, load_sums, store, store_half};
 
 impl Samples {
     /// 32 samples of 16 bits.
@@ -72,5 +72,40 @@ pub fn four(samples: Samples, sums: &[i16], groups: usize, width: usize, outputs
             2 * x,
             _mm512_permutex2var_epi64(left, lower, right),
         );
+    }
+}
+
+/// Three or four rows of as many samples for each pixel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
+pub fn wide(
+    samples: Samples,
+    sums: &[i16],
+    groups: usize,
+    width: usize,
+    side: usize,
+    outputs: &mut [u8],
+) {
+    // A row of four pixels in each lane.
+    let mut places = [0u8; 64];
+    for (row, places) in places.chunks_exact_mut(16).take(side).enumerate() {
+        for (at, place) in places.iter_mut().take(4 * side).enumerate() {
+            *place = (at / side * 16 + row * side + at % side) as u8;
+        }
+    }
+    let places = load(&places, 0);
+    let row_length = outputs.len() / side;
+    for x in (0..width).step_by(4) {
+        let first = _mm512_cvtepi16_epi8(samples.at(sums, groups, 16 * x));
+        let second = _mm512_cvtepi16_epi8(samples.at(sums, groups, 16 * x + 32));
+        let pixels = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second);
+        let mut rows = [0; 64];
+        store(&mut rows, 0, _mm512_permutexvar_epi8(places, pixels));
+        for (row, samples) in rows.chunks_exact(16).take(side).enumerate() {
+            let output = &mut outputs[row * row_length + side * x..];
+            match side {
+                3 => output[..12].copy_from_slice(&samples[..12]),
+                _ => output[..16].copy_from_slice(samples),
+            }
+        }
     }
 }

@@ -96,13 +96,9 @@ impl Finish {
         let division = Division::new(stage, side, depth);
         let kernel = match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 if side <= 2 => {
-                sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx2)
-            }
+            Cpu::Avx2 => sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx2),
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx512 if side <= 2 => {
-                sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx512)
-            }
+            Cpu::Avx512 => sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx512),
             _ => None,
         };
         Self {
@@ -141,7 +137,9 @@ impl Finish {
                 unsafe {
                     match self.division.side {
                         1 => avx2::one(samples, sums, self.groups, width, outputs),
-                        _ => avx2::four(samples, sums, self.groups, width, outputs),
+                        2 => avx2::four(samples, sums, self.groups, width, outputs),
+                        3 => avx2::wide::<3>(samples, sums, self.groups, width, outputs),
+                        _ => avx2::wide::<4>(samples, sums, self.groups, width, outputs),
                     }
                 }
             }
@@ -153,7 +151,8 @@ impl Finish {
                 unsafe {
                     match self.division.side {
                         1 => avx512::one(samples, sums, self.groups, width, outputs),
-                        _ => avx512::four(samples, sums, self.groups, width, outputs),
+                        2 => avx512::four(samples, sums, self.groups, width, outputs),
+                        side => avx512::wide(samples, sums, self.groups, width, side, outputs),
                     }
                 }
             }
@@ -165,7 +164,10 @@ impl Finish {
 mod tests {
     use super::*;
     use crate::engine::{
-        kernels::{check::cpus, slots},
+        kernels::{
+            check::{cpus, widths},
+            padded_width, slots,
+        },
         reference,
     };
 
@@ -190,7 +192,7 @@ mod tests {
         let oracle =
             reference::Division::new(stage.rounding, stage.branches, stage.interval, depth);
         let width = groups[0].len();
-        let padded = crate::engine::kernels::padded_width(width);
+        let padded = padded_width(width);
         let mut sums = Vec::new();
         for group in groups {
             sums.extend_from_slice(group);
@@ -209,14 +211,26 @@ mod tests {
         }
     }
 
+    /// Sums as far as `furthest`: the ties, their neighbours and the ends, or all of them where vectors work.
+    fn sums(stage: &Stage, furthest: i32) -> Vec<i32> {
+        if stage.interval == 4 {
+            return (-furthest..furthest).collect();
+        }
+        let half = Division::new(stage, 1, 8).divisor / 2;
+        let ties = (-furthest / half + 1..furthest / half).flat_map(|tie| {
+            let tie = tie * half;
+            tie - 1..=tie + 1
+        });
+        ties.chain([-furthest, furthest - 1]).collect()
+    }
+
     #[test]
     fn every_sum_becomes_the_sample_that_the_reference_says() {
         for cpu in cpus() {
             for stage in stages() {
                 let per_sum = stage.branches_per_sum();
                 let groups = stage.branches.div_ceil(per_sum) as i32;
-                let lowest = -(512 << stage.interval) * stage.branches as i32;
-                let sums: Vec<i32> = (lowest..=-lowest - 1).collect();
+                let sums = sums(&stage, (512 << stage.interval) * stage.branches as i32);
                 // Each group takes as much of the sum as it can hold.
                 let part = |sum: &i32, group: i32| {
                     let share = |n: i32| sum * n / groups;
@@ -256,26 +270,27 @@ mod tests {
                     branches,
                     interval: 4,
                 };
-                let width = 70;
-                let padded = crate::engine::kernels::padded_width(width);
-                let count = groups * padded * slots(side);
-                let sums: Vec<i16> = (0..count as i32)
-                    .map(|i| (i * 7919 % 65_536 - 32_768) as i16)
-                    .collect();
-                let rows = |cpu| {
-                    let mut output = vec![0u8; side * side * padded];
-                    Finish::new(&stage, groups, side, 8, cpu).rows(&sums, width, &mut output);
-                    let rows = output.chunks_exact(side * padded);
-                    rows.flat_map(|row| row[..width * side].to_vec())
-                        .collect::<Vec<_>>()
-                };
-                let expected = rows(Cpu::Portable);
-                for cpu in cpus() {
-                    assert_eq!(
-                        rows(cpu),
-                        expected,
-                        "{side} a side, {branches} branches, {cpu:?}"
-                    );
+                for width in widths() {
+                    let padded = padded_width(width);
+                    let count = groups * padded * slots(side);
+                    let sums: Vec<i16> = (0..count as i32)
+                        .map(|i| (i * 7919 % 65_536 - 32_768) as i16)
+                        .collect();
+                    let rows = |cpu| {
+                        let mut output = vec![0u8; side * side * padded];
+                        Finish::new(&stage, groups, side, 8, cpu).rows(&sums, width, &mut output);
+                        let rows = output.chunks_exact(side * padded);
+                        rows.flat_map(|row| row[..width * side].to_vec())
+                            .collect::<Vec<_>>()
+                    };
+                    let expected = rows(Cpu::Portable);
+                    for cpu in cpus() {
+                        assert_eq!(
+                            rows(cpu),
+                            expected,
+                            "{side} a side, {branches} branches, {width} pixels, {cpu:?}"
+                        );
+                    }
                 }
             }
         }

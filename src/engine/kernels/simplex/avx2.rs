@@ -26,18 +26,24 @@ struct QuadSimplexes {
     weights: [[__m256i; 4]; 3],
 }
 
+impl QuadSimplexes {
+    /// Memory for what is found: returned by value it would be copied more than once.
+    // SAFETY: any bits make numbers and vectors.
+    const NOTHING: Self = unsafe { std::mem::zeroed() };
+}
+
 /// Finds the simplexes of axes a and b, and the weights of axes c and d (ARITHMETIC section 1: of the closed form's
 /// corners those with weight lie at these three vertices).
 #[inline]
 #[target_feature(enable = "avx2")]
-fn quads(samples: [__m256i; 4]) -> QuadSimplexes {
+fn find_quads(samples: [__m256i; 4], simplexes: &mut QuadSimplexes) {
     let [a, b, c, d] = samples.map(|samples| _mm256_and_si256(samples, _mm256_set1_epi8(15)));
     let (q, zero) = (_mm256_set1_epi8(16), _mm256_setzero_si256());
     let max_ab = _mm256_max_epu8(a, b);
     let along = [q, max_ab, _mm256_min_epu8(a, b), zero];
     let least = [q, d, c, _mm256_min_epu8(c, d)];
     let greatest = [_mm256_max_epu8(c, d), c, d, zero];
-    let weights = [0, 1, 2].map(|vertex| {
+    for (vertex, weights) in simplexes.weights.iter_mut().enumerate() {
         let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|corner| {
             let least = _mm256_min_epu8(along[vertex], least[corner]);
             let greatest = _mm256_max_epu8(along[vertex + 1], greatest[corner]);
@@ -45,13 +51,13 @@ fn quads(samples: [__m256i; 4]) -> QuadSimplexes {
         });
         let (low_a, high_a) = (_mm256_unpacklo_epi8(w0, w1), _mm256_unpackhi_epi8(w0, w1));
         let (low_b, high_b) = (_mm256_unpacklo_epi8(w2, w3), _mm256_unpackhi_epi8(w2, w3));
-        [
+        *weights = [
             _mm256_unpacklo_epi16(low_a, low_b),
             _mm256_unpackhi_epi16(low_a, low_b),
             _mm256_unpacklo_epi16(high_a, high_b),
             _mm256_unpackhi_epi16(high_a, high_b),
-        ]
-    });
+        ];
+    }
 
     // Sixteen cells to a node of axis a, seventeen nodes.
     let first = widen(cell_indices(samples)).map(|cells| {
@@ -66,13 +72,10 @@ fn quads(samples: [__m256i; 4]) -> QuadSimplexes {
         _mm256_unpackhi_epi8(zero, steps),
     ]);
     let second = [0, 1, 2, 3].map(|q| _mm256_add_epi32(first[q], steps[q]));
-    QuadSimplexes {
-        // SAFETY: both are 128 bytes and any bits make numbers.
-        first: unsafe { std::mem::transmute::<[__m256i; 4], [u32; LANES]>(first) },
-        // SAFETY: as above.
-        second: unsafe { std::mem::transmute::<[__m256i; 4], [u32; LANES]>(second) },
-        weights,
-    }
+    // SAFETY: both are 128 bytes and any bits make numbers.
+    simplexes.first = unsafe { std::mem::transmute::<[__m256i; 4], [u32; LANES]>(first) };
+    // SAFETY: as above.
+    simplexes.second = unsafe { std::mem::transmute::<[__m256i; 4], [u32; LANES]>(second) };
 }
 
 /// The cells of 32 look-ups: 16-bit numbers of four nodes, those of pixels 0 to 7 of each lane and then the others.
@@ -169,8 +172,9 @@ impl FoldedOne {
 
     #[target_feature(enable = "avx2")]
     pub fn look_up(&self, inputs: &[&[u8]; 4], squares: usize, mut outputs: [&mut [i16]; 4]) {
+        let mut simplexes = QuadSimplexes::NOTHING;
         for x in (0..squares).step_by(LANES) {
-            let simplexes = quads(inputs.map(|row| load(row, x)));
+            find_quads(inputs.map(|row| load(row, x)), &mut simplexes);
             for half in 0..2 {
                 let first_four = by_value(self.rotations.look_up(&simplexes, 2 * half));
                 let last_four = by_value(self.rotations.look_up(&simplexes, 2 * half + 1));
@@ -213,8 +217,9 @@ impl FoldedFour {
 
     #[target_feature(enable = "avx2")]
     pub fn look_up(&self, inputs: &[&[u8]; 4], squares: usize, mut outputs: [&mut [i16]; 4]) {
+        let mut simplexes = QuadSimplexes::NOTHING;
         for x in (0..squares).step_by(LANES) {
-            let simplexes = quads(inputs.map(|row| load(row, x)));
+            find_quads(inputs.map(|row| load(row, x)), &mut simplexes);
             // SAFETY: both are 384 bytes and any bits make numbers.
             let weights = unsafe {
                 std::mem::transmute::<[[__m256i; 4]; 3], [[i32; LANES]; 3]>(simplexes.weights)
@@ -282,8 +287,11 @@ impl RotatedFour {
 
     #[target_feature(enable = "avx2")]
     pub fn add(&self, inputs: &[[&[u8]; 4]; 4], width: usize, sums: &mut [i16]) {
+        let mut rotations = [const { QuadSimplexes::NOTHING }; 4];
         for x in (0..width).step_by(LANES) {
-            let rotations = inputs.map(|axes| quads(axes.map(|row| load(row, x))));
+            for (axes, simplexes) in inputs.iter().zip(&mut rotations) {
+                find_quads(axes.map(|row| load(row, x)), simplexes);
+            }
             for group in 0..4 {
                 let [zeroth, first, second, third] =
                     [0, 1, 2, 3].map(|rotation| self.outputs.look_up(&rotations[rotation], group));
@@ -319,13 +327,19 @@ struct Corners {
     weights: [__m256i; 16],
 }
 
+impl Corners {
+    /// Memory for what is found: returned by value it would be copied more than once.
+    // SAFETY: any bits make numbers and vectors.
+    const NOTHING: Self = unsafe { std::mem::zeroed() };
+}
+
 /// Finds the cells of 32 look-ups and the weights of their corners (ARITHMETIC section 1, closed form).
 #[inline]
 #[target_feature(enable = "avx2")]
-fn corners(samples: [__m256i; 4]) -> Corners {
+fn find_corners(samples: [__m256i; 4], corners: &mut Corners) {
     let cells = cell_indices(samples);
     // SAFETY: both are 64 bytes and any bits make numbers.
-    let cells = unsafe { std::mem::transmute::<[__m256i; 2], [u16; LANES]>(cells) };
+    corners.cells = unsafe { std::mem::transmute::<[__m256i; 2], [u16; LANES]>(cells) };
     let [a, b, c, d] = samples.map(|samples| _mm256_and_si256(samples, _mm256_set1_epi8(15)));
     let (min_ab, max_ab) = (_mm256_min_epu8(a, b), _mm256_max_epu8(a, b));
     let (min_cd, max_cd) = (_mm256_min_epu8(c, d), _mm256_max_epu8(c, d));
@@ -340,10 +354,7 @@ fn corners(samples: [__m256i; 4]) -> Corners {
         let greatest = _mm256_max_epu8(greatest_ab[ab], greatest_cd[cd]);
         *weight = _mm256_subs_epu8(least, greatest);
     }
-    Corners {
-        cells,
-        weights: transpose(weights),
-    }
+    corners.weights = transpose(weights);
 }
 
 /// From a vector for each of 16 corners to, in each lane, the 16 corners of a pixel.
@@ -386,8 +397,11 @@ impl RotatedOne {
 
     #[target_feature(enable = "avx2")]
     pub fn add(&self, inputs: &[[&[u8]; 4]; 4], width: usize, sums: &mut [i16]) {
+        let mut rotations = [const { Corners::NOTHING }; 4];
         for x in (0..width).step_by(LANES) {
-            let rotations = inputs.map(|axes| corners(axes.map(|row| load(row, x))));
+            for (axes, corners) in inputs.iter().zip(&mut rotations) {
+                find_corners(axes.map(|row| load(row, x)), corners);
+            }
             let pixels = |j: usize| {
                 let mut total = _mm256_setzero_si256();
                 for corners in &rotations {

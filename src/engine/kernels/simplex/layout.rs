@@ -135,3 +135,55 @@ fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {
 fn corners(cell: [usize; 4]) -> [[usize; 4]; 16] {
     std::array::from_fn(|corner| [0, 1, 2, 3].map(|axis| cell[axis] + (corner >> (3 - axis) & 1)))
 }
+
+/// The values of a vertex for all rotations of a square, sixteen for each: in the first lane the first eight values of
+/// rotations 0 and 2, in the second their last eight, and then those of rotations 1 and 3 likewise. Unpacking the bytes of
+/// two vertices leaves the values of a rotation in two lanes side by side.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub struct FoldedRow(pub [[i8; 16]; 4]);
+
+/// Vertices of a table.
+const VERTICES: usize = NODES.pow(4);
+
+/// The entries of a wide table, those of scale 3 filled up to sixteen.
+pub fn wide_rows(table: &Table) -> Box<[Cell16]> {
+    let entries = table.entries.chunks_exact(table.side * table.side);
+    let rows = entries.map(|entry| {
+        let mut row = [0; 16];
+        row[..entry.len()].copy_from_slice(entry);
+        Cell16(row)
+    });
+    rows.collect()
+}
+
+/// The squares of a wide table: each sub-pixel in its place.
+pub fn folded_rows(table: &Table) -> Box<[FoldedRow]> {
+    let places = sub_pixel_places(table.side);
+    let nodes = |vertex: usize| [3, 2, 1, 0].map(|axis| vertex / NODES.pow(axis) % NODES);
+    let row = |vertex| {
+        let mut row = [[0; 16]; 4];
+        for (rotation, places) in places.iter().enumerate() {
+            let entry = table.rotated_entry(nodes(vertex), rotation);
+            for (value, place) in entry.iter().zip(places) {
+                row[rotation % 2 * 2 + place / 8][rotation / 2 * 8 + place % 8] = *value;
+            }
+        }
+        FoldedRow(row)
+    };
+    (0..VERTICES).map(row).collect()
+}
+
+/// How far each set of axes is from the first vertex, in vertices, low bytes and high bytes: bits `a b c d` of the set from
+/// the highest on.
+pub const STEPS: [[u8; 16]; 2] = {
+    let mut steps = [[0; 16]; 2];
+    let mut axes = 0;
+    while axes < 16 {
+        let [a, b, c, d] = [axes >> 3 & 1, axes >> 2 & 1, axes >> 1 & 1, axes & 1];
+        let step = (((a * NODES + b) * NODES + c) * NODES + d) as u16;
+        [steps[0][axes], steps[1][axes]] = step.to_le_bytes();
+        axes += 1;
+    }
+    steps
+};

@@ -47,6 +47,8 @@ enum RotatedKernel {
     Avx512One(avx512::RotatedOne),
     #[cfg(target_arch = "x86_64")]
     Avx512Four(avx512::RotatedFour),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Wide(avx512::RotatedWide),
 }
 
 impl RotatedKernel {
@@ -59,6 +61,10 @@ impl RotatedKernel {
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 2) if table.has_layout() => {
                 Self::Avx512Four(avx512::RotatedFour::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 3 | 4) if table.has_layout() => {
+                Self::Avx512Wide(avx512::RotatedWide::new(table))
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::RotatedOne::new(table)),
@@ -109,6 +115,7 @@ impl Rotated {
                         RotatedKernel::Avx2Four(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512One(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512Four(kernel) => kernel.add(&inputs, width, sums),
+                        RotatedKernel::Avx512Wide(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Portable(_) => unreachable!("handled above"),
                     }
                 }
@@ -133,6 +140,8 @@ enum FoldedKernel {
     Avx512One(avx512::FoldedOne),
     #[cfg(target_arch = "x86_64")]
     Avx512Four(avx512::FoldedFour),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Wide(avx512::FoldedWide),
 }
 
 impl FoldedKernel {
@@ -145,6 +154,10 @@ impl FoldedKernel {
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 2) if table.has_layout() => {
                 Self::Avx512Four(avx512::FoldedFour::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 3 | 4) if table.has_layout() => {
+                Self::Avx512Wide(avx512::FoldedWide::new(table))
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::FoldedOne::new(table)),
@@ -204,6 +217,9 @@ impl Folded {
                             kernel.look_up(&inputs, squares, outputs);
                         }
                         FoldedKernel::Avx512Four(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
+                        FoldedKernel::Avx512Wide(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
                         FoldedKernel::Portable(_) => unreachable!("handled above"),

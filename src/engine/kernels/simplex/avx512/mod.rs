@@ -6,6 +6,9 @@ mod corners;
 mod folded;
 mod quads;
 mod rotated;
+mod sorted;
+mod wide;
 
 pub use folded::{FoldedFour, FoldedOne};
 pub use rotated::{RotatedFour, RotatedOne};
+pub use wide::{FoldedWide, RotatedWide};
