@@ -37,13 +37,15 @@ pub fn component(buffer: &gst::BufferRef, info: &VideoInfo, component: usize) ->
     let unpacked = VideoFormatInfo::from_format(format.unpack_format());
     let (columns, rows) = (format.w_sub()[component], format.h_sub()[component]);
     let (width, height) = size(info, component);
-    // The binding wants the full height of every plane.
-    let planes: Vec<Vec<u8>> = (0..frame.n_planes())
-        .map(|plane| {
-            let mut bytes = frame.plane_data(plane).unwrap().to_vec();
-            let stride = frame.plane_stride()[plane as usize] as usize;
-            bytes.resize(stride * info.height() as usize, 0);
-            bytes
+    // The binding wants the full height of every plane, but the last row may end with the memory.
+    let memory = buffer.map_readable().unwrap();
+    let planes = frame.plane_offset().iter().zip(frame.plane_stride());
+    let planes: Vec<Vec<u8>> = planes
+        .take(frame.n_planes() as usize)
+        .map(|(offset, stride)| {
+            let length = *stride as usize * info.height() as usize;
+            let bytes = memory[*offset..].iter().copied();
+            bytes.chain(std::iter::repeat(0)).take(length).collect()
         })
         .collect();
     let planes: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
