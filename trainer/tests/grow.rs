@@ -89,6 +89,33 @@ fn a_network_in_file_numbers_plays_as_the_engine_does() {
     }
 }
 
+/// The format takes any thresholds, not only those of a tanh.
+#[test]
+fn modules_of_any_thresholds_play_as_the_engine_does() {
+    let (width, height) = (23, 17);
+    let source: Vec<u8> = (0..width * height)
+        .map(|i| (i * i * 37 + i * 11) as u8)
+        .collect();
+    let levels: Vec<f32> = source.iter().map(|v| f32::from(*v)).collect();
+    let mut net = Net::identity(Graph::parse("3 5 ; 3' s@0", 1).unwrap(), 1);
+    net.refine(0);
+    let usual = net.in_file_numbers().to_model(Info::default()).unwrap();
+    let mut tables = usual.tables().to_vec();
+    let modules = tables.iter_mut().flatten();
+    for rc in modules.filter_map(|branch| branch.rc.as_mut()) {
+        for (index, threshold) in (0..).zip(&mut rc.thresholds) {
+            *threshold = *threshold / 3 + 40 * index - 1_000;
+        }
+    }
+    let model = Model::new(Info::default(), usual.graph().clone(), tables).unwrap();
+    let played = upscale(&model, &source, width, height);
+    assert_ne!(played, upscale(&usual, &source, width, height));
+    let output = forward::run(&Net::from_model(&model), &levels, (width, height)).output;
+    let output: Vec<f32> = output.into_iter().map(to_level).collect();
+    let played: Vec<f32> = played.into_iter().map(f32::from).collect();
+    assert_eq!(output, played);
+}
+
 #[test]
 fn a_tiny_table_learns_and_keeps_flat_areas_flat() {
     let (data, out) = (photographs(4), tempfile::tempdir().unwrap());

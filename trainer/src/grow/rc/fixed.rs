@@ -14,6 +14,8 @@ const MOST_FRACTION_BITS: u32 = 15;
 pub struct Fixed {
     contributions: Vec<i16>,
     thresholds: Vec<i32>,
+    /// The thresholds are those of a tanh.
+    is_tanh: bool,
     sum: Sum,
 }
 
@@ -42,6 +44,7 @@ impl Fixed {
         };
         Self {
             contributions: tables.contributions,
+            is_tanh: tables.thresholds == thresholds(module),
             thresholds: tables.thresholds,
             sum,
         }
@@ -63,7 +66,7 @@ impl Fixed {
     /// Weights that learn, from which the same R comes; the numbers themselves if there are none, because the thresholds
     /// are not those of a tanh.
     pub(super) fn learning(&self, module: RcModule) -> State {
-        if self.thresholds != thresholds(module) {
+        if !self.is_tanh {
             return State::Fixed(self.clone());
         }
         if let Sum::Lines { slopes, constant } = &self.sum {
@@ -88,24 +91,31 @@ impl Fixed {
         entries.map(|entry| f32::from(*entry)).collect()
     }
 
-    /// The thresholds between two that no sum passes, as the real numbers that they are compared with.
-    pub(super) fn bounds(&self) -> Bounds {
-        let mut bounds = NO_BOUNDS;
-        for (bound, threshold) in bounds[1..].iter_mut().zip(&self.thresholds) {
-            *bound = *threshold as f32;
+    /// The thresholds between two that no sum passes, as the real numbers that they are compared with; none if they are
+    /// not those of a tanh, which is what [`squash_exactly`] guesses by.
+    pub(super) fn bounds(&self) -> Option<Bounds> {
+        self.is_tanh.then(|| {
+            let mut bounds = [f32::INFINITY; THRESHOLDS + 2];
+            bounds[0] = f32::NEG_INFINITY;
+            for (bound, threshold) in bounds[1..].iter_mut().zip(&self.thresholds) {
+                *bound = *threshold as f32;
+            }
+            bounds
+        })
+    }
+
+    /// Sums to R by whatever thresholds there are.
+    #[inline(always)]
+    pub(super) fn search(&self, row: &mut [f32]) {
+        for value in row {
+            let sum = *value as i32;
+            *value = self.thresholds.partition_point(|reached| *reached <= sum) as f32;
         }
-        bounds
     }
 }
 
 /// An R of `r` comes from sums from `bounds[r]` on, below `bounds[r + 1]`. Sums and thresholds are whole numbers below 2^24.
 pub(super) type Bounds = [f32; THRESHOLDS + 2];
-/// The bounds of no module.
-pub(super) const NO_BOUNDS: Bounds = {
-    let mut bounds = [f32::INFINITY; THRESHOLDS + 2];
-    bounds[0] = f32::NEG_INFINITY;
-    bounds
-};
 
 /// Sums to R, exactly: the smooth squash guesses, at most one off, and the bounds decide. `unit` is what a unit of the sum
 /// adds to the tanh's argument.
@@ -156,6 +166,7 @@ pub(super) fn from_curves(module: RcModule, entries: &[f32]) -> Rc {
         sum: Sum::Curves(positions.flat_map(every_level).collect()),
         contributions,
         thresholds: thresholds(module),
+        is_tanh: true,
     };
     Rc {
         module,
@@ -292,7 +303,7 @@ mod tests {
             let sums: Vec<i32> = sums.into_iter().chain(near).collect();
             let mut row: Vec<f32> = sums.iter().map(|sum| *sum as f32).collect();
             let unit = (1.0 / sum_scale(module)) as f32;
-            squash_exactly(&mut row, unit, &fixed.bounds());
+            squash_exactly(&mut row, unit, &fixed.bounds().unwrap());
             for (sum, r) in sums.iter().zip(row) {
                 let reached = fixed
                     .thresholds

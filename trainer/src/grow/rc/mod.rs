@@ -12,8 +12,8 @@ use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use super::{forward::round, plane::Padded};
-use fixed::{Bounds, every_level, sum_scale};
 pub use fixed::{Fixed, thresholds};
+use fixed::{every_level, sum_scale};
 
 /// Middle of the 8-bit range, around which the learning weights are centred.
 const MIDDLE: f32 = 127.5;
@@ -201,14 +201,6 @@ impl Rc {
         }
     }
 
-    /// Where the sums of a fixed module step from one R to the next.
-    fn bounds(&self) -> Bounds {
-        match &self.state {
-            State::Fixed(fixed) => fixed.bounds(),
-            _ => fixed::NO_BOUNDS,
-        }
-    }
-
     /// A step of the weights that moves the sum as far as a step of `rate` moves a line's weight at the middle.
     #[must_use]
     pub fn weight_rate(&self, rate: f32) -> f32 {
@@ -248,17 +240,21 @@ fn window(module: RcModule, rotation: usize) -> Vec<Offset> {
 fn squash_sums(rc: &Rc, source: &Padded, window: &[Offset], out: &mut Padded) {
     let (_, height) = source.size();
     let (sum, unit) = (rc.sum(), rc.unit());
-    let bounds = rc.bounds();
+    let bounds = match &rc.state {
+        State::Fixed(fixed) => fixed.bounds(),
+        _ => None,
+    };
     for y in 0..height {
         let row = out.row_mut(y, (0, 0));
         sum.row(source, y, window, row);
-        match &rc.state {
-            State::Lines(_) | State::Curves(_) => {
+        match (&rc.state, &bounds) {
+            (State::Lines(_) | State::Curves(_), _) => {
                 for value in row {
                     *value = round(squash(*value * unit)) + 127.0;
                 }
             }
-            State::Fixed(_) => fixed::squash_exactly(row, unit, &bounds),
+            (State::Fixed(_), Some(bounds)) => fixed::squash_exactly(row, unit, bounds),
+            (State::Fixed(fixed), None) => fixed.search(row),
         }
     }
 }
