@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use image::codecs::jpeg::JpegEncoder;
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::image::Image;
@@ -72,22 +72,30 @@ impl Codec {
         match self {
             Self::X264 { crf } => through_x264(image, crf, folder.path()),
             Self::Jpeg { quality } => through_jpeg(image, quality, folder.path()),
-            Self::Noise { sigma } => Ok(with_noise(image, f32::from(sigma))),
+            Self::Noise { sigma } => Ok(with_noise(image, sigma.into())),
         }
         .with_context(|| format!("codec {self}"))
     }
 }
 
-fn with_noise(image: &Image, sigma: f32) -> Image {
+fn with_noise(image: &Image, sigma: f64) -> Image {
     let seed = crc32fast::hash(&image.planes[0]);
     let mut random = ChaCha8Rng::seed_from_u64(seed.into());
     let mut noisy = image.clone();
     for sample in noisy.planes.iter_mut().flatten() {
-        // The sum of twelve numbers between 0 and 1 has a mean of 6 and a variance of 1.
-        let sum: f32 = (0..12).map(|_| random.random::<f32>()).sum();
-        *sample = (f32::from(*sample) + sigma * (sum - 6.0)).round() as u8;
+        *sample = noisy_level(*sample, sigma, &mut random);
     }
     noisy
+}
+
+/// A level with Gaussian noise of a standard deviation in levels.
+pub fn noisy_level(level: u8, sigma: f64, random: &mut impl Rng) -> u8 {
+    // Box and Muller: one of the two normal numbers that two uniform ones make.
+    let (radius, angle): (f64, f64) = (random.random(), random.random());
+    let normal = (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos();
+    (f64::from(level) + sigma * normal)
+        .round()
+        .clamp(0.0, 255.0) as u8
 }
 
 fn through_jpeg(image: &Image, quality: u8, folder: &Path) -> Result<Image> {

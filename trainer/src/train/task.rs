@@ -5,10 +5,10 @@ use std::io::Cursor;
 use anyhow::Result;
 use clap::ValueEnum;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, codecs::jpeg::JpegEncoder};
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::image::Image;
+use crate::{codec::noisy_level, image::Image};
 
 /// What is done to an image after it has been shrunk (at scale 1: to the image itself).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,10 @@ impl Task {
     pub fn degrade(self, plane: &[u8], width: usize, random: &mut impl Rng) -> Result<Vec<u8>> {
         match self {
             Self::Sr => Ok(plane.to_vec()),
-            Self::Dn { sigma } => Ok(plane.iter().map(|v| noisy(*v, sigma, random)).collect()),
+            Self::Dn { sigma } => Ok(plane
+                .iter()
+                .map(|v| noisy_level(*v, sigma, random))
+                .collect()),
             Self::Db { quality } => through_jpeg(plane, width, quality),
         }
     }
@@ -58,15 +61,6 @@ impl Task {
             ..*image
         })
     }
-}
-
-fn noisy(level: u8, sigma: f64, random: &mut impl Rng) -> u8 {
-    // Box and Muller: one of the two normal numbers that two uniform ones make.
-    let (radius, angle): (f64, f64) = (random.random(), random.random());
-    let normal = (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos();
-    (f64::from(level) + sigma * normal)
-        .round()
-        .clamp(0.0, 255.0) as u8
 }
 
 fn through_jpeg(plane: &[u8], width: usize, quality: u8) -> Result<Vec<u8>> {
