@@ -97,7 +97,8 @@ impl FoldedFour {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     fn square(&self, quads: &quads::Quarter, lane: usize, t: usize) -> __m512i {
         let mut sum = _mm512_setzero_si512();
-        for (row, weights) in quads.vertices(&self.rows, lane, t) {
+        // SAFETY: `layout::folded_quads` makes all rows.
+        for (row, weights) in unsafe { quads.vertices(&self.rows, lane, t) } {
             sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(weights), load_lanes(&row.0));
         }
         sum

@@ -31,11 +31,19 @@ const NOTHING: [Quarter; 4] = [Quarter {
 
 impl Quarter {
     /// The rows of a pixel's three vertices, and the weights of each row's corners.
+    ///
+    /// # Safety
+    /// The table must have all its `17^2 * 16^2` rows.
     #[inline(always)]
-    pub fn vertices<'a>(&self, rows: &'a [Quads], l: usize, t: usize) -> [(&'a Quads, i32); 3] {
+    pub unsafe fn vertices<'a>(
+        &self,
+        rows: &'a [Quads],
+        l: usize,
+        t: usize,
+    ) -> [(&'a Quads, i32); 3] {
         let [first, second] = self.rows[t / 2][l][t % 2].map(|row| row as usize);
         let vertex = |offset: usize, number: usize| {
-            // SAFETY: three vertices of a cell of 16^4 cells are rows of 17^2 nodes by 16^2 cells.
+            // SAFETY: then the three vertices of a cell of 16^4 cells are rows of it.
             let row = unsafe { &*rows.as_ptr().byte_add(offset) };
             (row, self.weights[number][l][t])
         };
