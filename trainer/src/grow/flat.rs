@@ -11,7 +11,7 @@
 //! by moving one entry at a time by one unit while that helps.
 
 use super::{
-    forward::{self, landing},
+    forward::{self, Activations, landing},
     net::Net,
     table::Table,
 };
@@ -23,63 +23,86 @@ const RELUCTANCE: f32 = 0.02;
 /// Rounds over all entries, at most; they end when nothing moves.
 const ROUNDS: usize = 64;
 
+/// A last-stage table, and what flat areas read of it.
+struct Diagonal<'a> {
+    table: &'a mut Table,
+    /// The entries as they were trained.
+    trained: Vec<f32>,
+    /// Rows of the table, each with the levels of the areas that read it and its weight there.
+    rows: Vec<(usize, Vec<(usize, f32)>)>,
+}
+
 /// Moves diagonal entries of the last stage of a network in the numbers of the file.
 pub fn keep_flat(net: &mut Net) {
     let last = net.branches.len() - 1;
-    let runs: Vec<_> = (0..LEVELS)
-        .map(|level| forward::run(net, &[level as f32], (1, 1)))
-        .collect();
+    let runs = (0..LEVELS).map(|level| forward::run(net, &[level as f32], (1, 1)));
+    let runs: Vec<Activations> = runs.collect();
     let outputs = net.graph.outputs(last);
     // By sub-pixel, then by level: how far off the output is.
     let errors = (0..outputs).map(|place| {
-        let off = runs
-            .iter()
-            .zip(0..)
-            .map(|(run, level)| run.output[place] - level as f32);
-        off.collect()
+        let off = runs.iter().zip(0..);
+        off.map(|(run, level)| run.output[place] - level as f32)
+            .collect()
     });
     let mut errors: Vec<Vec<f32>> = errors.collect();
     let average = net.ending(last).average;
     let landings: Vec<_> = (0..4).map(|rotation| landing(outputs, rotation)).collect();
-    let places = net.graph.stages[last].branches.iter();
-    let mut branches: Vec<_> = places
-        .zip(&mut net.branches[last])
-        .enumerate()
-        .map(|(number, (place, branch))| {
-            // Over a flat area the four rotations read the same.
-            let read = |run: &forward::Activations| match &run.rc[last][number] {
-                Some(planes) => planes[0].samples()[0],
-                None => run.planes[place.input].samples()[0],
-            };
-            let levels: Vec<usize> = runs.iter().map(|run| read(run) as usize).collect();
-            let nodes = readers(&branch.table, &levels);
-            let trained = branch.table.entries.clone();
-            (&mut branch.table, nodes, trained)
-        })
-        .collect();
+    let mut diagonals = diagonals(net, &runs);
     for _ in 0..ROUNDS {
         let mut has_moved = false;
-        for (table, nodes, trained) in &mut branches {
-            for (row, levels) in nodes.iter() {
-                for entry in 0..outputs {
-                    let index = row * outputs + entry;
-                    let places: Vec<usize> =
-                        landings.iter().map(|landing| landing[entry]).collect();
-                    let from_trained = table.entries[index] - trained[index];
-                    let step = best_step(&errors, &places, levels, average, from_trained);
-                    if let Some(step) = step
-                        && (-128.0..=127.0).contains(&(table.entries[index] + step))
-                    {
-                        table.entries[index] += step;
-                        add_step(&mut errors, &places, levels, step / average);
-                        has_moved = true;
-                    }
-                }
-            }
+        for diagonal in &mut diagonals {
+            has_moved |= diagonal.improve(&mut errors, &landings, average);
         }
         if !has_moved {
             break;
         }
+    }
+}
+
+/// The diagonals of the last stage's tables. `runs` are those of flat areas of all levels.
+fn diagonals<'a>(net: &'a mut Net, runs: &[Activations]) -> Vec<Diagonal<'a>> {
+    let last = net.branches.len() - 1;
+    let branches = net.graph.stages[last].branches.iter();
+    let branches = branches.zip(&mut net.branches[last]).enumerate();
+    let diagonals = branches.map(|(number, (place, branch))| {
+        // Over a flat area the four rotations read the same.
+        let read = |run: &Activations| match &run.rc[last][number] {
+            Some(planes) => planes[0].samples()[0],
+            None => run.planes[place.input].samples()[0],
+        };
+        let levels: Vec<usize> = runs.iter().map(|run| read(run) as usize).collect();
+        Diagonal {
+            trained: branch.table.entries.clone(),
+            rows: readers(&branch.table, &levels),
+            table: &mut branch.table,
+        }
+    });
+    diagonals.collect()
+}
+
+impl Diagonal<'_> {
+    /// Moves each entry by a unit where that helps; whether one has moved.
+    fn improve(&mut self, errors: &mut [Vec<f32>], landings: &[Vec<usize>], average: f32) -> bool {
+        let mut has_moved = false;
+        let outputs = self.table.outputs;
+        for (row, levels) in &self.rows {
+            for entry in 0..outputs {
+                let index = row * outputs + entry;
+                let places = landings.iter().map(|landing| landing[entry]);
+                let places: Vec<usize> = places.collect();
+                let value = &mut self.table.entries[index];
+                let from_trained = *value - self.trained[index];
+                let step = best_step(errors, &places, levels, average, from_trained);
+                if let Some(step) = step
+                    && (-128.0..=127.0).contains(&(*value + step))
+                {
+                    *value += step;
+                    add_step(errors, &places, levels, step / average);
+                    has_moved = true;
+                }
+            }
+        }
+        has_moved
     }
 }
 
