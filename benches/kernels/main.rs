@@ -15,7 +15,8 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use gstrclut::engine::{
-    Cpu, Filter, Options, Plane, PlaneMut, Resampler, Siting, Upscaler, Workers, model::Graph,
+    Cpu, Filter, History, Options, Plane, PlaneMut, Resampler, Siting, Upscaler, Workers,
+    model::Graph,
 };
 use support::{
     frames,
@@ -95,6 +96,45 @@ fn resampler(criterion: &mut Criterion<Clock>) {
     }
 }
 
+/// What a history costs where nothing stands still, and what it saves where everything does. The cheapest model: there it
+/// weighs most.
+fn history(criterion: &mut Criterion<Clock>) {
+    let graph = Graph::parse("s", 2).expect("a graph of this file");
+    let model = models::natural("square", &graph, Lines::Straight);
+    let options = Options {
+        threads: 1,
+        ..Options::default()
+    };
+    let mut upscaler = Upscaler::new(&model, options).expect("an upscaler");
+    let info = frames::info(WIDTH as u32, HEIGHT as u32);
+    let noise = [1, 2].map(|seed| frames::luma(&frames::noise(&info, seed), &info));
+    let (width, height) = (2 * WIDTH, 2 * HEIGHT);
+    let mut output = vec![0; width * height];
+    let mut to = PlaneMut::new(&mut output, width, height, width).expect("a plane");
+    let mut group = criterion.benchmark_group("two planes in turn, s x2");
+    group.throughput(Throughput::Elements(2 * (WIDTH * HEIGHT) as u64));
+    for (name, planes) in [("noise", [0, 1]), ("the same", [0, 0])] {
+        let sources = planes.map(|number: usize| {
+            let samples = &noise[number];
+            Plane::new(samples, WIDTH, HEIGHT, WIDTH).expect("a plane")
+        });
+        group.bench_function(BenchmarkId::new(name, "without a history"), |bencher| {
+            bencher.iter(|| {
+                sources
+                    .each_ref()
+                    .map(|from| upscaler.plane_u8(from, &mut to))
+            });
+        });
+        let mut past = History::default();
+        group.bench_function(BenchmarkId::new(name, "with a history"), |bencher| {
+            bencher.iter(|| {
+                let next = |from| upscaler.plane_u8_after(&mut past, from, &mut to);
+                sources.each_ref().map(next)
+            });
+        });
+    }
+}
+
 /// The instruction sets that may be used here, the lowest first.
 fn levels() -> impl Iterator<Item = Cpu> {
     let highest = Cpu::allowed(None).expect("a known RCLUT_CPU");
@@ -137,6 +177,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(500))
         .without_plots();
-    targets = look_ups, resampler
+    targets = look_ups, resampler, history
 }
 criterion_main!(kernels);
