@@ -15,6 +15,8 @@ use crate::{
 
 /// One patch in so many is of a drawn picture.
 const DRAWN: usize = 16;
+/// The least contrast that a patch is brought to.
+const LEAST_CONTRAST: f32 = 0.5;
 
 /// A square to learn from.
 #[derive(Clone, Debug)]
@@ -23,6 +25,25 @@ pub struct Patch {
     pub source: Vec<f32>,
     /// `scale^2` levels for each of them, as the network's output.
     pub target: Vec<f32>,
+}
+
+impl Patch {
+    /// Makes the patch flatter by up to a half, brighter or darker, or its negative, within 0..=255. What enlarges a picture
+    /// enlarges that one too, and entries that few photographs visit are visited from others.
+    fn change_contrast(&mut self, random: &mut ChaCha8Rng) {
+        let contrast = random.random_range(LEAST_CONTRAST..=1.0f32);
+        let darkest = (random.random::<f32>() * 255.0 * (1.0 - contrast)).round();
+        let (slope, constant) = match random.random() {
+            true => (contrast, darkest),
+            false => (-contrast, darkest + 255.0 * contrast),
+        };
+        for level in &mut self.source {
+            *level = (slope * *level + constant).round_ties_even();
+        }
+        for level in &mut self.target {
+            *level = slope * *level + constant;
+        }
+    }
 }
 
 /// Cuts patches, each pixel of each photograph as likely as another.
@@ -113,10 +134,14 @@ impl<'a> Sampler<'a> {
             side,
             transposed,
         );
-        Patch {
+        let mut patch = Patch {
             source: low,
             target: pixel_major(&high, side, self.scale),
+        };
+        if random.random() {
+            patch.change_contrast(random);
         }
+        patch
     }
 }
 

@@ -7,15 +7,15 @@
 //! sum over entries of n (r - r_trained)^2  +  STIFFNESS * sum over neighbours along an axis of (r - r_neighbour)^2
 //! ```
 //!
-//! by Gauss-Seidel sweeps. Well-trained entries stay as they are; an untouched region takes a smooth membrane between
+//! by Gauss-Seidel sweeps. Well-trained entries stay nearly as they are; an untouched region takes a smooth membrane between
 //! them, so that noise and graphics, which photographs lack, meet no cliff.
 
 use super::table::Table;
 
 /// How many steps' worth of data a neighbour counts for.
-const STIFFNESS: f32 = 1.0;
+const STIFFNESS: f32 = 20.0;
 /// An entry that so many steps have touched is left alone.
-const TRUSTED: u32 = 200;
+const TRUSTED: u32 = 4000;
 const SWEEPS: usize = 24;
 
 /// Smooths a table, given how many steps have touched each of its entries and the table that training started from.
