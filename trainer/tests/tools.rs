@@ -458,3 +458,15 @@ fn inspect_tells_what_a_model_is() {
     let message = failure(&["inspect", "rclut"]);
     assert!(message.contains("rclut-x2"), "{message}");
 }
+
+#[test]
+fn a_levelled_model_stays_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (once, twice) = (path("once.safetensors"), path("twice.safetensors"));
+    let shown = output(&["level", "srlut-x2", "-o", &once]);
+    assert!(shown.contains("ramps fall 0 times"), "{shown}");
+    let shown = output(&["level", &once, "-o", &twice]);
+    assert!(shown.contains("0 entries moved"), "{shown}");
+    assert_eq!(fs::read(once).unwrap(), fs::read(twice).unwrap());
+}

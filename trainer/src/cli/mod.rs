@@ -8,6 +8,7 @@ mod finetune;
 mod grow;
 mod import;
 mod inspect;
+mod level;
 #[cfg(feature = "torch")]
 mod openmp;
 mod prepare;
@@ -53,6 +54,7 @@ enum Command {
     Test(test::Args),
     Report(report::Args),
     Inspect(inspect::Args),
+    Level(level::Args),
     Import(import::Args),
     Export(export::Args),
 }
@@ -84,6 +86,7 @@ impl Cli {
             Command::Test(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Inspect(args) => args.run(),
+            Command::Level(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Export(args) => args.run(),
         }

@@ -14,8 +14,8 @@ use super::{
     adam::Rates,
     checkpoint::{Best, Checkpoint},
     files::{with_suffix, write_whole},
-    flat::keep_flat,
     learner::Learner,
+    level::level,
     net::Net,
     patches::Sampler,
     photos::{self, Split},
@@ -300,9 +300,7 @@ impl<'a> Run<'a> {
             self.status.psnr = Some(validate::psnr(net, &self.data.validation));
             return;
         }
-        let mut net = net.clone();
-        keep_flat(&mut net);
-        let psnr = validate::psnr(&net, &self.data.validation);
+        let psnr = validate::psnr(net, &self.data.validation);
         self.status.psnr = Some(psnr);
         if self.best.as_ref().is_none_or(|best| psnr > best.psnr) {
             let model = net.to_model(Info::default());
@@ -326,14 +324,21 @@ impl<'a> Run<'a> {
         checkpoint.save(&checkpoint_path(&self.options.output))
     }
 
-    /// Writes the best model and removes the checkpoint.
+    /// Levels the best network, unless it gets worse than what was given, writes the model and removes the checkpoint.
     fn write(mut self) -> Result<Outcome> {
         self.validate();
-        let best = self
+        let mut best = self
             .best
             .take()
             .expect("the last network is settled and finest");
-        let model = Model::from_bytes(&best.model)?;
+        let mut model = Model::from_bytes(&best.model)?;
+        let mut net = Net::from_model(&model);
+        level(&mut net);
+        let psnr = validate::psnr(&net, &self.data.validation);
+        if self.given.is_none_or(|given| psnr >= given) {
+            model = net.to_model(Info::default())?;
+            best.psnr = psnr;
+        }
         let info = Info {
             provenance: self.provenance(&best),
             ..self.options.info.clone()

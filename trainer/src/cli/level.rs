@@ -1,0 +1,49 @@
+//! `level`: a finished model whose flat areas keep their level and whose ramps do not fall.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use gstrclut::engine::model::Info;
+
+use super::find_model;
+use crate::grow::{files::write_whole, level::level, net::Net};
+
+/// Make flat areas keep their level and ramps rise.
+///
+/// Moves a few entries of the last stage by whole units; grow and finetune end with it. Where an earlier stage's plane falls
+/// already, some falls are left. PSNR on photographs hardly changes: measure it with `test`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rclut-trainer level mulut-x4.safetensors -o mulut-level-x4.safetensors"
+)]
+pub struct Args {
+    /// Built-in model (`rclut-x2`) or .safetensors file
+    #[arg(value_name = "NAME|FILE")]
+    model: String,
+    /// Model file to write
+    #[arg(short, long, value_name = "OUT.safetensors")]
+    output: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<()> {
+        let model = find_model(&self.model, None)?;
+        let mut net = Net::from_model(&model);
+        let levelness = level(&mut net);
+        let mut provenance = model.info().provenance.clone();
+        provenance.insert("levelled".to_owned(), true.into());
+        let info = Info {
+            provenance,
+            ..model.info().clone()
+        };
+        write_whole(&self.output, &net.to_model(info)?.to_bytes())?;
+        println!(
+            "{}: {} entries moved; flat areas are at most {} levels off, ramps fall {} times",
+            self.output.display(),
+            levelness.moved,
+            levelness.flat_error,
+            levelness.falls
+        );
+        Ok(())
+    }
+}
