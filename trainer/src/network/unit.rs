@@ -70,15 +70,15 @@ impl Unit {
     fn forward_chunk(&self, values: &Tensor) -> Tensor {
         let (last, hidden) = self.layers.split_last().expect("a unit has layers");
         let (first, hidden) = hidden.split_first().expect("a unit has hidden layers");
-        let mut features = first.apply(values).relu_();
+        let mut seen = vec![first.apply(&[values.shallow_clone()]).relu_()];
         for layer in hidden {
-            let new = layer.apply(&features).relu_();
-            features = match self.block {
-                Block::Dense => Tensor::cat(&[features, new], 0),
-                Block::Plain => new,
-            };
+            let new = layer.apply(&seen).relu_();
+            if self.block == Block::Plain {
+                seen.clear();
+            }
+            seen.push(new);
         }
-        let output = last.apply(&features);
+        let output = last.apply(&seen);
         match self.bound {
             Bound::Tanh => output.tanh(),
             Bound::Clamp => output.clamp(-1.0, 1.0),
@@ -95,9 +95,20 @@ impl Layer {
         }
     }
 
-    /// Positions are columns: concatenation of features then only appends rows.
-    fn apply(&self, values: &Tensor) -> Tensor {
-        self.bias.unsqueeze(1).addmm(&self.weight, values)
+    /// Positions are columns. Rows come in parts, one below the other, and each part meets its own columns of the
+    /// weights: no layer copies what the layers before it made.
+    fn apply(&self, parts: &[Tensor]) -> Tensor {
+        let mut column = 0;
+        let mut sum: Option<Tensor> = None;
+        for part in parts {
+            let weight = self.weight.narrow(1, column, part.size()[0]);
+            column += part.size()[0];
+            sum = Some(match sum {
+                None => self.bias.unsqueeze(1).addmm(&weight, part),
+                Some(mut sum) => sum.addmm_(&weight, part),
+            });
+        }
+        sum.expect("a layer has inputs")
     }
 }
 
