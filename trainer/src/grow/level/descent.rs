@@ -6,7 +6,7 @@ use super::{
 };
 use crate::grow::{
     forward::{landing, to_level},
-    net::{Branch, Net},
+    net::{Branch, Ending, Net},
 };
 
 /// What a unit's distance from the trained entry costs, in squared levels.
@@ -25,14 +25,15 @@ pub struct Descent<'a> {
     /// The entries of each branch as they were trained.
     trained: Vec<Vec<f32>>,
     outputs: usize,
-    average: f32,
+    ending: Ending,
     /// By rotation, where each entry of a row lands.
     landings: Vec<Vec<usize>>,
-    /// The outputs, unrounded; those of flat areas come first.
-    samples: Vec<f32>,
+    /// The sums that end as outputs; those of flat areas come first. They are fractions with a power of two below, so that
+    /// `f32` has them exactly, and with them which level a tie is rounded to.
+    sums: Vec<f32>,
     /// Which samples follow each other on a ramp.
     neighbours: Vec<Neighbours>,
-    /// What a move adds to samples, zero but for those in `touched`.
+    /// What a move adds to sums, zero but for those in `touched`.
     changes: Vec<f32>,
     touched: Vec<usize>,
 }
@@ -51,13 +52,12 @@ impl<'a> Descent<'a> {
         let ending = net.ending(last);
         let landings: Vec<_> = (0..4).map(|rotation| landing(outputs, rotation)).collect();
         let branches = &mut net.branches[last];
-        let mut samples = vec![ending.bias; PIXELS * outputs];
+        let mut sums = vec![0.0; PIXELS * outputs];
         for read in reads {
             let entries = &branches[read.branch].table.entries[read.row * outputs..][..outputs];
             for reader in &read.readers {
                 for (place, entry) in landings[reader.rotation].iter().zip(entries) {
-                    samples[reader.pixel * outputs + place] +=
-                        reader.weight * entry / ending.average;
+                    sums[reader.pixel * outputs + place] += reader.weight * entry;
                 }
             }
         }
@@ -67,13 +67,13 @@ impl<'a> Descent<'a> {
                 .map(|branch| branch.table.entries.clone())
                 .collect(),
             neighbours: neighbours(outputs),
-            changes: vec![0.0; samples.len()],
+            changes: vec![0.0; sums.len()],
             touched: Vec::new(),
-            average: ending.average,
+            ending,
             branches,
             outputs,
             landings,
-            samples,
+            sums,
         }
     }
 
@@ -97,13 +97,12 @@ impl<'a> Descent<'a> {
 
     /// What the pictures come out as now.
     pub fn levelness(&self) -> Levelness {
-        let flat = self.samples[..LEVELS * self.outputs].iter().enumerate();
-        let errors = flat.map(|(sample, value)| (to_level(*value) - self.target(sample)).abs());
-        let falls = (0..self.samples.len()).filter(|sample| {
+        let level = |sample: usize| to_level(self.output(self.sums[sample]));
+        let flat = 0..LEVELS * self.outputs;
+        let errors = flat.map(|sample| (level(sample) - self.target(sample)).abs());
+        let falls = (0..self.sums.len()).filter(|sample| {
             let after = self.neighbours[*sample].after;
-            after.is_some_and(|after| {
-                to_level(self.samples[*sample]) > to_level(self.samples[after])
-            })
+            after.is_some_and(|after| level(*sample) > level(after))
         });
         let moved = self
             .branches
@@ -118,6 +117,11 @@ impl<'a> Descent<'a> {
             falls: falls.count(),
             moved: moved.sum(),
         }
+    }
+
+    /// The output that a sum ends as, unrounded.
+    fn output(&self, sum: f32) -> f32 {
+        sum / self.ending.average + self.ending.bias
     }
 
     /// The level of the flat area that a sample is of.
@@ -139,7 +143,7 @@ impl<'a> Descent<'a> {
             if self.changes[sample] == 0.0 {
                 self.touched.push(sample);
             }
-            self.changes[sample] += step * reader.weight / self.average;
+            self.changes[sample] += step * reader.weight;
         }
         let gain: f32 = self
             .touched
@@ -150,7 +154,7 @@ impl<'a> Descent<'a> {
         for sample in self.touched.drain(..) {
             let change = std::mem::take(&mut self.changes[sample]);
             if helps {
-                self.samples[sample] += change;
+                self.sums[sample] += change;
             }
         }
         if helps {
@@ -162,23 +166,20 @@ impl<'a> Descent<'a> {
     /// What the changes gain at a sample that they touch: its error, and the pairs that it makes with its neighbours, one
     /// of them left to the neighbour before it if that is touched too.
     fn gain(&self, sample: usize, prices: Prices) -> f32 {
-        let (value, changed) = (
-            self.samples[sample],
-            self.samples[sample] + self.changes[sample],
-        );
+        let value = |sample: usize| self.output(self.sums[sample]);
+        let changed = |sample: usize| self.output(self.sums[sample] + self.changes[sample]);
+        let (now, then) = (value(sample), changed(sample));
         let mut gain = 0.0;
         if sample < LEVELS * self.outputs {
             let target = self.target(sample);
-            gain += prices.of_level(value, target) - prices.of_level(changed, target);
+            gain += prices.of_level(now, target) - prices.of_level(then, target);
         }
         let Neighbours { before, after } = self.neighbours[sample];
         if let Some(after) = after {
-            let next = self.samples[after];
-            gain += prices.of(value, next) - prices.of(changed, next + self.changes[after]);
+            gain += prices.of(now, value(after)) - prices.of(then, changed(after));
         }
         if let Some(before) = before.filter(|before| self.changes[*before] == 0.0) {
-            let previous = self.samples[before];
-            gain += prices.of(previous, value) - prices.of(previous, changed);
+            gain += prices.of(value(before), now) - prices.of(value(before), then);
         }
         gain
     }
