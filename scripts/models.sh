@@ -44,12 +44,12 @@ grow srlut-x3 srlut 3000
 grow srlut-x4 srlut 3000
 grow mulut-x2 mulut 1500
 grow mulut-x3 mulut 1500
-grow mulut-x4 mulut 3000
+grow mulut-x4 mulut 12000
 grow rclut-paper-x2 rclut 1500 --lr0 0.2
 grow rclut-paper-x3 rclut 1500 --lr0 0.2
 grow rclut-paper-x4 rclut 3000 --lr0 0.2
 grow rclut-x2 "$five" 4500
-grow rclut-x3 "$seven" 4500
-grow rclut-x4 "$seven" 6000
+grow rclut-x3 "$seven" 7500
+grow rclut-x4 "$seven" 12000
 video rclut-video-x2 "$five" 4000
 video rclut-video-x4 "$five" 1500 --lr0 0.3

@@ -77,13 +77,15 @@ impl Source {
     }
 }
 
-/// The hash of each scale of a source, by `model`, in the first of `ways`; the others must agree with it.
-fn found(source: &Source, model: impl Fn(u32) -> String, ways: &[(u32, u32)]) -> Hashes {
+/// A model for each of some scales.
+type Models = BTreeMap<u32, String>;
+
+/// The hash of each scale of a source, by its model, in the first of `ways`; the others must agree with it.
+fn found(source: &Source, models: &Models, ways: &[(u32, u32)]) -> Hashes {
     let Source { name, pipeline } = source;
     let untouched = hash(&format!("{pipeline} ! appsink name=sink"));
     let mut hashes = Hashes::from([(format!("{name} x1"), untouched)]);
-    for scale in 2..=4 {
-        let model = model(scale);
+    for (scale, model) in models {
         let mut ways = ways.iter().map(|(threads, rows)| {
             let rclut =
                 format!("rclut model={model} scale={scale} n-threads={threads} tile-size={rows}");
@@ -133,12 +135,18 @@ fn judge(section: &str, found: &Hashes) {
 #[test]
 fn every_format_and_scale_gives_the_committed_hash() {
     let models = frames::models();
+    let by_scale = (2..=4).map(|scale| (scale, models.path(scale))).collect();
     let formats = frames::formats();
     let found = formats.iter().flat_map(|format| {
         let source = Source::pattern(format, "smpte");
-        found(&source, |scale| models.path(scale), &WAYS)
+        found(&source, &by_scale, &WAYS)
     });
     judge("formats", &found.collect());
+}
+
+/// The default model of each scale.
+fn builtin() -> Models {
+    (2..=4).map(|scale| (scale, "rclut".to_owned())).collect()
 }
 
 /// Apart from the formats, because these change whenever a built-in model does.
@@ -149,8 +157,41 @@ fn every_builtin_model_gives_the_committed_hash() {
     let patterns = formats.flat_map(|format| PATTERNS.map(|p| Source::pattern(format, p)));
     let found = patterns
         .chain([Source::clip()])
-        .flat_map(|source| found(&source, |_| "rclut".to_owned(), &WAYS));
+        .flat_map(|source| found(&source, &builtin(), &WAYS));
     judge("builtin", &found.collect());
+}
+
+/// The models under luts/, by family.
+fn shipped() -> BTreeMap<String, Models> {
+    let mut families = BTreeMap::<String, Models>::new();
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/luts")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if let Some((family, scale)) = name
+            .strip_suffix(".safetensors")
+            .and_then(|name| name.rsplit_once("-x"))
+        {
+            let models = families.entry(family.to_owned()).or_default();
+            models.insert(scale.parse().unwrap(), path.display().to_string());
+        }
+    }
+    families
+}
+
+#[test]
+fn every_shipped_model_gives_the_committed_hash() {
+    frames::init();
+    let families = shipped();
+    let found = families.iter().flat_map(|(family, models)| {
+        let patterns = PATTERNS.map(|pattern| Source::pattern("I420", pattern));
+        let sources = patterns.into_iter().chain([Source::clip()]);
+        let sources = sources.map(move |source| Source {
+            name: format!("{family} {}", source.name),
+            ..source
+        });
+        sources.flat_map(|source| found(&source, models, &WAYS[..2]))
+    });
+    judge("shipped", &found.collect());
 }
 
 #[test]
@@ -162,6 +203,6 @@ fn every_thread_count_and_band_height_gives_the_same() {
         .collect();
     for pattern in PATTERNS {
         let source = Source::pattern("NV12", pattern);
-        found(&source, |_| "rclut".to_owned(), &ways);
+        found(&source, &builtin(), &ways);
     }
 }

@@ -39,14 +39,14 @@ const CARDS: [Card; 14] = [
     card("rclut-paper-x2", 1, 3, 36.0, 2.6),
     card("rclut-paper-x3", 2, 2, 39.0, 2.5),
     card("rclut-paper-x4", 2, 2, 38.0, 2.6),
-    card("rclut-video-x2", 1, 1, 42.0, 0.3),
+    card("rclut-video-x2", 1, 0, 42.0, 0.3),
     card("rclut-video-x4", 1, 1, 38.0, 0.4),
-    card("rclut-x2", 1, 1, 58.0, 2.9),
-    card("rclut-x3", 1, 1, 92.0, 2.8),
-    card("rclut-x4", 1, 1, 79.0, 2.9),
-    card("srlut-x2", 1, 1, 41.0, 2.1),
-    card("srlut-x3", 0, 1, 39.0, 2.0),
-    card("srlut-x4", 0, 1, 38.0, 2.0),
+    card("rclut-x2", 0, 0, 58.0, 2.9),
+    card("rclut-x3", 1, 0, 73.0, 2.8),
+    card("rclut-x4", 0, 0, 88.0, 2.9),
+    card("srlut-x2", 0, 0, 41.0, 2.1),
+    card("srlut-x3", 0, 0, 39.0, 2.0),
+    card("srlut-x4", 0, 0, 38.0, 2.0),
 ];
 
 fn upscaler(name: &str) -> Upscaler {
