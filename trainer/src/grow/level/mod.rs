@@ -12,7 +12,7 @@
 //! + slack * sum over all neighbours on a ramp of max(0, o - o_next)^2
 //! ```
 //!
-//! by moving one entry at a time by one unit while that helps. `slack` is the least of [`SLACKS`] with which nothing falls;
+//! by moving one entry at a time by one unit while that helps. `slack` is the least of `SLACKS` with which nothing falls;
 //! if none will do, for a plane before may fall already, it is 0.
 //!
 //! - `pictures`: the flat areas and ramps, and which entries their pixels read.
