@@ -12,7 +12,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use support::frames;
+use support::{frames, shipped};
 
 /// The hash of each case, such as `I420 smpte x2`; x1 is what goes in.
 type Hashes = BTreeMap<String, String>;
@@ -162,18 +162,13 @@ fn every_builtin_model_gives_the_committed_hash() {
 }
 
 /// The models under luts/, by family.
-fn shipped() -> BTreeMap<String, Models> {
+fn families() -> BTreeMap<String, Models> {
     let mut families = BTreeMap::<String, Models>::new();
-    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/luts")).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if let Some((family, scale)) = name
-            .strip_suffix(".safetensors")
-            .and_then(|name| name.rsplit_once("-x"))
-        {
-            let models = families.entry(family.to_owned()).or_default();
-            models.insert(scale.parse().unwrap(), path.display().to_string());
-        }
+    for name in shipped::names() {
+        let (family, scale) = name.rsplit_once("-x").unwrap();
+        let models = families.entry(family.to_owned()).or_default();
+        let path = shipped::path(&name).display().to_string();
+        models.insert(scale.parse().unwrap(), path);
     }
     families
 }
@@ -181,7 +176,7 @@ fn shipped() -> BTreeMap<String, Models> {
 #[test]
 fn every_shipped_model_gives_the_committed_hash() {
     frames::init();
-    let families = shipped();
+    let families = families();
     let found = families.iter().flat_map(|(family, models)| {
         let patterns = PATTERNS.map(|pattern| Source::pattern("I420", pattern));
         let sources = patterns.into_iter().chain([Source::clip()]);

@@ -1,9 +1,11 @@
 //! What every model under luts/ does to pictures with nothing to learn from: flat areas, ramps, text and noise, the levels
 //! of video among them.
 
-use std::{fs, path::PathBuf};
+mod support;
 
 use gstrclut::engine::{Model, Options, Plane, PlaneMut, Upscaler};
+
+use support::shipped;
 
 /// What luts/README.md says of a model.
 struct Card {
@@ -50,9 +52,8 @@ const CARDS: [Card; 14] = [
 ];
 
 fn upscaler(name: &str) -> Upscaler {
-    let file = format!("{name}.safetensors");
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "luts", &file].iter().collect();
-    Upscaler::new(&Model::open(&path).unwrap(), Options::default()).unwrap()
+    let model = Model::open(shipped::path(name)).unwrap();
+    Upscaler::new(&model, Options::default()).unwrap()
 }
 
 /// The upscaled picture, by rows.
@@ -243,10 +244,7 @@ fn models_stay_within_what_their_cards_say() {
 
 #[test]
 fn every_model_has_its_card() {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "luts"].iter().collect();
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-    for name in names.filter_map(|name| name.strip_suffix(".safetensors").map(str::to_owned)) {
+    for name in shipped::names() {
         let known = CARDS.iter().any(|card| card.name == name);
         assert!(known, "{name} has no card");
     }

@@ -1,28 +1,15 @@
 //! Every model under luts/ is found by its name where models are looked for.
 
-use std::{fs, path::PathBuf, sync::Arc};
+mod support;
+
+use std::{fs, sync::Arc};
 
 use gstrclut::engine::{
     Model,
     model::{FOLDERS_VARIABLE, ModelError},
 };
 
-fn luts() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "luts"].iter().collect()
-}
-
-/// Names of the files, `family-xN`.
-fn names() -> Vec<String> {
-    let entries = fs::read_dir(luts()).unwrap().map(|entry| entry.unwrap());
-    let names = entries.filter_map(|entry| {
-        let name = entry.file_name().into_string().unwrap();
-        name.strip_suffix(".safetensors").map(str::to_owned)
-    });
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    assert!(names.len() >= 6, "found only {names:?}");
-    names
-}
+use support::shipped;
 
 /// A model by its file's name, through the search by family and scale.
 fn named(name: &str) -> Result<Arc<Model>, ModelError> {
@@ -34,8 +21,8 @@ fn named(name: &str) -> Result<Arc<Model>, ModelError> {
 #[test]
 fn shipped_models_are_found_by_name() {
     // SAFETY: the only test of this binary has started no thread yet.
-    unsafe { std::env::set_var(FOLDERS_VARIABLE, luts()) };
-    for name in names() {
+    unsafe { std::env::set_var(FOLDERS_VARIABLE, shipped::folder()) };
+    for name in shipped::names() {
         let model = named(&name).unwrap();
         assert_eq!(model.info().name, name);
         assert!(Model::is_family(name.rsplit_once("-x").unwrap().0));
@@ -47,7 +34,7 @@ fn shipped_models_are_found_by_name() {
 fn unknown_names_say_where_was_looked() {
     for name in ["nonesuch-x2", "../luts/srlut-x2"] {
         let error = named(name).unwrap_err().to_string();
-        let folder = luts().display().to_string();
+        let folder = shipped::folder().display().to_string();
         let expected = [name, "rclut-x2", &folder];
         assert!(expected.iter().all(|part| error.contains(part)), "{error}");
     }
@@ -56,7 +43,7 @@ fn unknown_names_say_where_was_looked() {
 fn a_file_that_makes_another_scale_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(
-        luts().join("srlut-x2.safetensors"),
+        shipped::path("srlut-x2"),
         folder.path().join("mislabelled-x3.safetensors"),
     )
     .unwrap();

@@ -5,6 +5,7 @@
 //! Every session is a process of its own: sizes, threads and instruction sets do not meet in one. In it `rclut` with each
 //! model, `videoscale method=lanczos` and FSRCNNX take turns. Figures are medians over rounds, printed and written to
 //! `target/bench/record.json` with a plot beside it; `--record` also keeps them in benches/records and docs/images.
+//! With `--shipped` the models are those of luts/, and the plot sets PSNR against speed.
 
 mod fsrcnnx;
 mod memory;
@@ -27,12 +28,16 @@ use clap::Parser;
 use gstrclut::engine::{Cpu, Options, Upscaler};
 use record::{Machine, Packing, Record, Speed};
 use session::Session;
+use support::{models, shipped::Figures};
 
 #[derive(Parser)]
 struct Arguments {
     /// Keep the figures under this name, a word for the machine.
     #[arg(long, value_name = "NAME")]
     record: Option<String>,
+    /// The models of luts/ instead of the built-in ones and those with generated tables, at the highest instruction set.
+    #[arg(long)]
+    shipped: bool,
     /// A video whose frames are scaled.
     #[arg(long, value_name = "FILE", default_value_os_t = support::frames::bundled_clip())]
     video: PathBuf,
@@ -55,60 +60,111 @@ fn main() -> Result<()> {
     gst::init()?;
     gstrclut::plugin_register_static()?;
     if let Some(session) = arguments.session {
-        let speeds = session::run(session, arguments.threads, &arguments.video)?;
+        let models = match arguments.shipped {
+            true => models::shipped,
+            false => models::all,
+        };
+        let speeds = session::run(session, models, arguments.threads, &arguments.video)?;
         println!("{}", serde_json::to_string(&speeds)?);
     } else if let Some(model) = &arguments.memory {
         println!("{}", memory::resident_mib(model, arguments.threads)?);
+    } else if arguments.shipped {
+        shipped(&arguments)?;
     } else {
         everything(&arguments)?;
     }
     Ok(())
 }
 
-/// Runs every session and writes the record.
+/// A session, the highest instruction set and the number of threads.
+type Run = (Session, Cpu, u32);
+
+/// Those that make 4K of pictures in motion.
+const MOVING: [Session; 3] = [Session::X2, Session::X3, Session::X4];
+
+/// Measures the built-in models and those with generated tables in every way.
 fn everything(arguments: &Arguments) -> Result<()> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let target = target.context("cargo's target folder")?;
     let record = Record {
         machine: Machine::here(),
-        speeds: speeds(&arguments.video)?,
+        speeds: speeds(&every_way()?, arguments)?,
         packing: packing()?,
         memory: memory::all(arguments.threads)?,
-        operations: record::operations(&target.join("criterion"))?,
+        operations: record::operations(&target()?.join("criterion"))?,
     };
-    let folder = target.join("bench");
+    write(&record, ["record.json", "speed.svg"], arguments, |path| {
+        plot::speed::write(path, &record)
+    })
+}
+
+/// Measures the speed of every model of luts/, and draws its PSNR against that.
+fn shipped(arguments: &Arguments) -> Result<()> {
+    let figures = Figures::read();
+    let highest = Cpu::allowed(None)?;
+    let record = Record {
+        machine: Machine::here(),
+        speeds: speeds(&MOVING.map(|session| (session, highest, 2)), arguments)?,
+        packing: Vec::new(),
+        memory: Vec::new(),
+        operations: Vec::new(),
+    };
+    write(
+        &record,
+        ["shipped.json", "quality.svg"],
+        arguments,
+        |path| plot::quality::write(path, &record.speeds, &figures),
+    )
+}
+
+/// Cargo's target folder.
+fn target() -> Result<&'static Path> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    target.context("cargo's target folder")
+}
+
+/// Writes a record and its plot; keeps both if the record has been given a name.
+fn write(
+    record: &Record,
+    names: [&str; 2],
+    arguments: &Arguments,
+    draw: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let folder = target()?.join("bench");
     fs::create_dir_all(&folder)?;
-    let (json, svg) = (folder.join("record.json"), folder.join("speed.svg"));
-    fs::write(&json, serde_json::to_string_pretty(&record)?)?;
-    plot::write(&svg, &record)?;
+    let [json, svg] = names.map(|name| folder.join(name));
+    fs::write(&json, serde_json::to_string_pretty(record)?)?;
+    draw(&svg)?;
     println!("{}\n{}", json.display(), svg.display());
     if let Some(name) = &arguments.record {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let records = root.join("benches/records");
-        fs::create_dir_all(&records)?;
-        fs::copy(&json, records.join(format!("{name}.json")))?;
-        fs::copy(&svg, root.join("docs/images/speed.svg"))?;
+        fs::copy(&json, root.join(format!("benches/records/{name}.json")))?;
+        fs::copy(&svg, root.join("docs/images").join(names[1]))?;
     }
     Ok(())
 }
 
 /// Every session at every instruction set that this processor has, and on one thread at the highest.
-fn speeds(video: &Path) -> Result<Vec<Speed>> {
+fn every_way() -> Result<Vec<Run>> {
     let highest = Cpu::allowed(None)?;
-    let mut runs: Vec<(Session, Cpu, u32)> = Vec::new();
-    for session in [Session::X2, Session::X3, Session::X4] {
+    let mut runs = Vec::new();
+    for session in MOVING {
         let levels = Cpu::ALL.into_iter().rev().filter(|cpu| *cpu <= highest);
         runs.extend(levels.map(|cpu| (session, cpu, 2)));
     }
     runs.push((Session::Still, highest, 2));
     runs.extend([Session::X2, Session::Small].map(|session| (session, highest, 1)));
+    Ok(runs)
+}
+
+/// The speeds of some sessions, each a process of its own.
+fn speeds(runs: &[Run], arguments: &Arguments) -> Result<Vec<Speed>> {
     let mut speeds = Vec::new();
     for (session, cpu, threads) in runs {
         let started = Instant::now();
         let json = child(|command| {
             command.arg("--session").arg(session.argument());
             command.arg("--threads").arg(threads.to_string());
-            command.arg("--video").arg(video);
+            command.arg("--video").arg(&arguments.video);
+            command.args(arguments.shipped.then_some("--shipped"));
             command.env("RCLUT_CPU", cpu.name());
         })?;
         let new: Vec<Speed> = serde_json::from_str(&json)?;
@@ -125,7 +181,7 @@ fn speeds(video: &Path) -> Result<Vec<Speed>> {
 fn packing() -> Result<Vec<Packing>> {
     const TIMES: usize = 5;
     let mut packing = Vec::new();
-    for model in [2, 3, 4].into_iter().flat_map(support::models::all) {
+    for model in [2, 3, 4].into_iter().flat_map(models::all) {
         for cpu in Cpu::ALL.into_iter().filter(|cpu| *cpu <= Cpu::detected()) {
             let options = Options {
                 threads: 1,

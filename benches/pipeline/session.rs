@@ -7,12 +7,7 @@ use clap::ValueEnum;
 use gstrclut::engine::{Cpu, Model};
 use tempfile::TempDir;
 
-use super::{
-    fsrcnnx::Fsrcnnx,
-    player::Player,
-    record::Speed,
-    support::{frames, models},
-};
+use super::{fsrcnnx::Fsrcnnx, player::Player, record::Speed, support::frames};
 
 /// Rounds; in each, every contender plays once.
 const ROUNDS: usize = 9;
@@ -123,13 +118,16 @@ impl Turns {
     }
 }
 
+/// The models of a scale that are to be measured.
+pub type Models = fn(u32) -> Vec<Arc<Model>>;
+
 /// Runs a session with `threads` threads and the instruction set that the environment allows.
 ///
 /// # Errors
 /// If the video cannot be decoded or a contender fails.
-pub fn run(session: Session, threads: u32, video: &Path) -> Result<Vec<Speed>> {
+pub fn run(session: Session, models: Models, threads: u32, video: &Path) -> Result<Vec<Speed>> {
     let folder = tempfile::tempdir()?;
-    let mut turns = contenders(session, threads, video, &folder)?;
+    let mut turns = contenders(session, models, threads, video, &folder)?;
     for _ in 0..ROUNDS {
         turns.iter_mut().try_for_each(Turns::play)?;
     }
@@ -152,6 +150,7 @@ pub fn run(session: Session, threads: u32, video: &Path) -> Result<Vec<Speed>> {
 
 fn contenders(
     session: Session,
+    models: Models,
     threads: u32,
     video: &Path,
     folder: &TempDir,
@@ -175,7 +174,7 @@ fn contenders(
         Session::Small => vec![1, 0],
         _ => vec![threads],
     };
-    for model in models::all(scale) {
+    for model in models(scale) {
         let path = save(&model, folder)?;
         for threads in &counts {
             let rclut = format!("rclut name=rclut model={path} scale={scale} n-threads={threads}");

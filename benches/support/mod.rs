@@ -3,5 +3,7 @@
 
 pub mod frames;
 pub mod models;
+#[path = "../../tests/support/shipped.rs"]
+pub mod shipped;
 #[path = "../../tests/support/tables.rs"]
 pub mod tables;

@@ -1,5 +1,5 @@
-//! Models whose tables have the statistics of trained ones: planes between stages look like the picture, so that
-//! look-ups touch the cells that they touch in real use.
+//! Models to measure: trained ones, and generated ones whose tables have the statistics of trained ones. There planes between
+//! stages look like the picture too, so that look-ups touch the cells that they touch in real use.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use gstrclut::engine::{
     model::{Branch, BranchTables, Graph, Pattern, RcModule, RcTables},
 };
 
-use super::tables;
+use super::{shipped, tables};
 
 /// Graphs to compare: name, notation, and whether RC modules are straight lines or bent ones.
 const GRAPHS: [(&str, &str, Lines); 5] = [
@@ -47,6 +47,16 @@ pub fn all(scale: u32) -> Vec<Arc<Model>> {
         Arc::new(natural(name, &graph, *lines))
     });
     names.chain(natural).collect()
+}
+
+/// Every model under luts/ of a scale.
+pub fn shipped(scale: u32) -> Vec<Arc<Model>> {
+    let suffix = format!("-x{scale}");
+    let mut names = shipped::names();
+    names.retain(|name| name.ends_with(&suffix));
+    let models = names.iter().map(|name| Model::open(shipped::path(name)));
+    let models = models.map(|model| Arc::new(model.expect("a shipped model can be read")));
+    models.collect()
 }
 
 /// A model of any graph with 4-bit intervals.

@@ -10,6 +10,7 @@ pub mod model_file;
 pub mod oracle;
 #[cfg(feature = "plugin")]
 pub mod plugin;
+pub mod shipped;
 pub mod tables;
 #[cfg(feature = "plugin")]
 pub mod work_clock;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use super::record::{Record, Speed};
+use crate::record::{Record, Speed};
 
 const WIDTH: u32 = 900;
 /// Pixels of a bar.

@@ -1,0 +1,4 @@
+//! A record as SVG.
+
+pub mod quality;
+pub mod speed;
