@@ -32,6 +32,8 @@ impl Args {
         let levelness = level(&mut net);
         let mut provenance = model.info().provenance.clone();
         provenance.insert("levelled".to_owned(), true.into());
+        // That of the model as it was.
+        provenance.remove("validation_psnr");
         let info = Info {
             provenance,
             ..model.info().clone()
