@@ -4,7 +4,7 @@
 //!
 //! Cycles of the time stamp counter for each pixel of the source (criterion's `c/e`), one thread, on the luma of a natural frame.
 //! Each graph has one branch, so that its figure is that of the branch's kernels between loading and finishing.
-//! Where the processor has no such counter it is nanoseconds.
+//! Where the processor has no such counter it is nanoseconds. Groups whose names begin with `deep` have 10 bits a sample.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,7 +15,7 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use gstrclut::engine::{
-    Cpu, Filter, History, Options, Plane, PlaneMut, Resampler, Siting, Upscaler, Workers,
+    Cpu, Filter, History, Model, Options, Plane, PlaneMut, Resampler, Siting, Upscaler, Workers,
     model::Graph,
 };
 use support::{
@@ -56,24 +56,58 @@ fn luma() -> Vec<u8> {
 
 fn look_ups(criterion: &mut Criterion<Clock>) {
     let luma = luma();
-    let deep: Vec<u16> = luma.iter().map(|sample| u16::from(*sample) << 2).collect();
+    let deep = ten_bits_of(&luma);
     for (name, notation, lines, scales) in OPERATIONS {
         for scale in scales {
             let graph = Graph::parse(notation, *scale).expect("a graph of this file");
             let model = models::natural(name, &graph, lines);
-            let mut group = group(criterion, &format!("{name} x{scale}"));
-            for cpu in levels() {
-                let options = Options {
-                    threads: 1,
-                    cpu: Some(cpu),
-                    ..Options::default()
-                };
-                let mut upscaler = Upscaler::new(&model, options).expect("an upscaler");
-                eight_bits(&mut group, cpu, &mut upscaler, &luma);
-                ten_bits(&mut group, cpu, &mut upscaler, &deep);
-            }
+            model_at_both_depths(criterion, &format!("{name} x{scale}"), &model, &luma, &deep);
         }
     }
+}
+
+/// All operations of a model that people use, one after the other.
+fn built_in(criterion: &mut Criterion<Clock>) {
+    let luma = luma();
+    let deep = ten_bits_of(&luma);
+    for scale in [2, 3, 4] {
+        let model = Model::builtin("rclut", scale).expect("a built-in model can be read");
+        let name = format!("built-in rclut x{scale}");
+        model_at_both_depths(criterion, &name, &model, &luma, &deep);
+    }
+}
+
+fn model_at_both_depths(
+    criterion: &mut Criterion<Clock>,
+    name: &str,
+    model: &Model,
+    luma: &[u8],
+    deep: &[u16],
+) {
+    let upscaler = |cpu| {
+        let options = Options {
+            threads: 1,
+            cpu: Some(cpu),
+            ..Options::default()
+        };
+        Upscaler::new(model, options).expect("an upscaler")
+    };
+    let mut narrow = group(criterion, name);
+    for cpu in levels() {
+        eight_bits(&mut narrow, cpu, &mut upscaler(cpu), luma);
+    }
+    narrow.finish();
+    let mut wide = group(criterion, &format!("deep {name}"));
+    for cpu in levels() {
+        ten_bits(&mut wide, cpu, &mut upscaler(cpu), deep);
+    }
+}
+
+/// A plane of 10 bits that looks the same, with low bits that it did not have.
+fn ten_bits_of(luma: &[u8]) -> Vec<u16> {
+    let samples = luma.iter().enumerate();
+    let deeper = samples.map(|(index, sample)| u16::from(*sample) << 2 | index as u16 * 7 % 4);
+    deeper.collect()
 }
 
 fn resampler(criterion: &mut Criterion<Clock>) {
@@ -177,6 +211,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(500))
         .without_plots();
-    targets = look_ups, resampler, history
+    targets = look_ups, built_in, resampler, history
 }
 criterion_main!(kernels);

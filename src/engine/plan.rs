@@ -108,8 +108,6 @@ impl Plan {
     /// Packs a model for planes of `depth` bits and an instruction set that the processor has.
     #[must_use]
     pub fn new(model: &Model, depth: u32, cpu: Cpu) -> Self {
-        // Deeper planes have portable kernels only.
-        let cpu = if depth == 8 { cpu } else { Cpu::Portable };
         let mut builder = Builder::new(model, depth, cpu);
         for index in 0..model.graph().stages.len() {
             builder.stage(index);

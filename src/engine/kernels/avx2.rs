@@ -14,6 +14,59 @@ pub fn load(row: &[u8], at: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
+/// Eight bytes of a row, as numbers of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn load_eight(row: &[u8], at: usize) -> __m256i {
+    let bytes: &[u8; 8] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 8 bytes of the array.
+    _mm256_cvtepu8_epi32(unsafe { _mm_loadu_si64(bytes.as_ptr().cast()) })
+}
+
+/// 16 samples of a row above 8 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn load_words(row: &[u16], at: usize) -> __m256i {
+    let words: &[u16; 16] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 32 bytes of the array.
+    unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+}
+
+/// Eight samples of a row above 8 bits, as numbers of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn load_eight_words(row: &[u16], at: usize) -> __m256i {
+    let words: &[u16; 8] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 16 bytes of the array.
+    _mm256_cvtepu16_epi32(unsafe { _mm_loadu_si128(words.as_ptr().cast()) })
+}
+
+/// Eight sums of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn load_wide_sums(row: &[i32], at: usize) -> __m256i {
+    let sums: &[i32; 8] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 32 bytes of the array.
+    unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) }
+}
+
+/// Writes eight sums of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn store_wide_sums(row: &mut [i32], at: usize, sums: __m256i) {
+    let to: &mut [i32; 8] = row[at..].first_chunk_mut().expect("a padded row");
+    // SAFETY: writes the 32 bytes of the array.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), sums) }
+}
+
+/// Adds eight sums of 32 bits to those of a row.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn add_wide_sums(row: &mut [i32], at: usize, sums: __m256i) {
+    let sum = _mm256_add_epi32(load_wide_sums(row, at), sums);
+    store_wide_sums(row, at, sum);
+}
+
 /// 16 sums of a row.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -73,6 +126,24 @@ pub fn store(row: &mut [u8], at: usize, samples: __m256i) {
 #[target_feature(enable = "avx2")]
 pub fn store_half(row: &mut [u8], at: usize, samples: __m128i) {
     let to: &mut [u8; 16] = row[at..].first_chunk_mut().expect("a padded row");
+    // SAFETY: writes the 16 bytes of the array.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), samples) }
+}
+
+/// Writes 16 samples above 8 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn store_words(row: &mut [u16], at: usize, samples: __m256i) {
+    let to: &mut [u16; 16] = row[at..].first_chunk_mut().expect("a padded row");
+    // SAFETY: writes the 32 bytes of the array.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), samples) }
+}
+
+/// Writes 8 samples above 8 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn store_half_words(row: &mut [u16], at: usize, samples: __m128i) {
+    let to: &mut [u16; 8] = row[at..].first_chunk_mut().expect("a padded row");
     // SAFETY: writes the 16 bytes of the array.
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), samples) }
 }

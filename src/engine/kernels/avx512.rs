@@ -27,6 +27,15 @@ pub fn load_lanes(bytes: &[[i8; 16]; 4]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
+/// 32 samples of a row above 8 bits.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub fn load_words(row: &[u16], at: usize) -> __m512i {
+    let words: &[u16; 32] = row[at..].first_chunk().expect("a padded row");
+    // SAFETY: reads the 64 bytes of the array.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
 /// 32 sums of a row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]

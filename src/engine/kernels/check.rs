@@ -46,6 +46,22 @@ pub enum Content {
 impl Content {
     pub const ALL: [Self; 3] = [Self::Noise, Self::Ties, Self::Smooth];
 
+    /// A row of samples of `depth` bits, as long.
+    pub fn deep_row(self, width: usize, seed: u32, depth: u32) -> Vec<u16> {
+        let mut noise = noise(seed + 100);
+        let (bits, last) = (depth - 8, (1 << (depth - 4)) - 1);
+        let deeper = |high: u8| match self {
+            // The fractions are those of intervals that have grown.
+            Self::Ties => {
+                u16::from(high >> 4) << (depth - 4) | [0, 1, last / 2, last][noise() as usize % 4]
+            }
+            Self::Noise | Self::Smooth => {
+                u16::from(high) << bits | noise() as u16 & ((1 << bits) - 1)
+            }
+        };
+        self.row(width, seed).into_iter().map(deeper).collect()
+    }
+
     /// A row as long as a kernel of `width` pixels may read, and no longer.
     pub fn row(self, width: usize, seed: u32) -> Vec<u8> {
         let mut noise = noise(seed);
@@ -62,17 +78,17 @@ impl Content {
 const CANARY: i16 = 0x5a5a;
 
 /// Sums for `width` pixels of `slots`, followed by canaries.
-pub fn guarded_sums(width: usize, slots: usize) -> Vec<i16> {
-    let mut sums = vec![-3; padded_width(width) * slots];
-    sums.resize(sums.len() + LANES * slots, CANARY);
+pub fn guarded_sums<A: Clone + From<i16>>(width: usize, slots: usize) -> Vec<A> {
+    let mut sums = vec![A::from(-3); padded_width(width) * slots];
+    sums.resize(sums.len() + LANES * slots, A::from(CANARY));
     sums
 }
 
 /// The sums of the pixels, once the canaries are seen to be alive.
-pub fn unguarded(sums: &[i16], width: usize, slots: usize) -> &[i16] {
+pub fn unguarded<A: PartialEq + From<i16>>(sums: &[A], width: usize, slots: usize) -> &[A] {
     let behind = &sums[padded_width(width) * slots..];
     assert!(
-        behind.iter().all(|v| *v == CANARY),
+        behind.iter().all(|v| *v == A::from(CANARY)),
         "wrote behind {width} pixels"
     );
     &sums[..width * slots]

@@ -8,6 +8,7 @@ pub mod rc;
 pub mod resample;
 pub mod simplex;
 pub mod unfold;
+mod widening;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -54,6 +55,15 @@ pub trait Sample: Copy + Default + Eq + Send + Sync + Into<u16> + 'static {
 
     /// As [`Sample::bytes`].
     fn bytes_mut(row: &mut [Self]) -> &mut [u8];
+
+    /// The row as it is, for kernels of deeper planes.
+    ///
+    /// # Panics
+    /// If samples have 8 bits.
+    fn words(row: &[Self]) -> &[u16];
+
+    /// As [`Sample::words`].
+    fn words_mut(row: &mut [Self]) -> &mut [u16];
 }
 
 /// Sums of look-ups, each a look-up's value times the interval.
@@ -61,14 +71,28 @@ pub trait Accumulator: Copy + Default + Send + Sync + Into<i32> + 'static {
     /// Adds a value; whoever adds knows that the sum fits.
     fn add(&mut self, value: i32);
 
+    /// The sums as they are, if they have 16 bits.
+    fn narrow_mut(sums: &mut [Self]) -> Option<&mut [i16]>;
+
     /// The sums as they are, for kernels of 8-bit planes.
     ///
     /// # Panics
     /// If they have more than 16 bits: the plan gives deeper planes other kernels.
-    fn sixteen_bits_mut(sums: &mut [Self]) -> &mut [i16];
+    fn sixteen_bits_mut(sums: &mut [Self]) -> &mut [i16] {
+        Self::narrow_mut(sums).expect("sums of an 8-bit plane")
+    }
 
     /// As [`Accumulator::sixteen_bits_mut`].
     fn sixteen_bits(sums: &[Self]) -> &[i16];
+
+    /// The sums as they are, for kernels of deeper planes.
+    ///
+    /// # Panics
+    /// If they have 16 bits.
+    fn thirty_two_bits_mut(sums: &mut [Self]) -> &mut [i32];
+
+    /// As [`Accumulator::thirty_two_bits_mut`].
+    fn thirty_two_bits(sums: &[Self]) -> &[i32];
 }
 
 impl Sample for u8 {
@@ -84,6 +108,14 @@ impl Sample for u8 {
 
     fn bytes_mut(row: &mut [Self]) -> &mut [u8] {
         row
+    }
+
+    fn words(_: &[Self]) -> &[u16] {
+        unreachable!("a kernel of deeper planes for one of 8 bits")
+    }
+
+    fn words_mut(_: &mut [Self]) -> &mut [u16] {
+        unreachable!("a kernel of deeper planes for one of 8 bits")
     }
 }
 
@@ -101,6 +133,14 @@ impl Sample for u16 {
     fn bytes_mut(_: &mut [Self]) -> &mut [u8] {
         unreachable!("a kernel of 8-bit planes for a deeper one")
     }
+
+    fn words(row: &[Self]) -> &[u16] {
+        row
+    }
+
+    fn words_mut(row: &mut [Self]) -> &mut [u16] {
+        row
+    }
 }
 
 impl Accumulator for i16 {
@@ -108,12 +148,20 @@ impl Accumulator for i16 {
         *self = self.wrapping_add(value as Self);
     }
 
-    fn sixteen_bits_mut(sums: &mut [Self]) -> &mut [i16] {
-        sums
+    fn narrow_mut(sums: &mut [Self]) -> Option<&mut [i16]> {
+        Some(sums)
     }
 
     fn sixteen_bits(sums: &[Self]) -> &[i16] {
         sums
+    }
+
+    fn thirty_two_bits_mut(_: &mut [Self]) -> &mut [i32] {
+        unreachable!("a kernel of deeper planes for one of 8 bits")
+    }
+
+    fn thirty_two_bits(_: &[Self]) -> &[i32] {
+        unreachable!("a kernel of deeper planes for one of 8 bits")
     }
 }
 
@@ -122,12 +170,20 @@ impl Accumulator for i32 {
         *self += value;
     }
 
-    fn sixteen_bits_mut(_: &mut [Self]) -> &mut [i16] {
-        unreachable!("a kernel of 8-bit planes for a deeper one")
+    fn narrow_mut(_: &mut [Self]) -> Option<&mut [i16]> {
+        None
     }
 
     fn sixteen_bits(_: &[Self]) -> &[i16] {
         unreachable!("a kernel of 8-bit planes for a deeper one")
+    }
+
+    fn thirty_two_bits_mut(sums: &mut [Self]) -> &mut [i32] {
+        sums
+    }
+
+    fn thirty_two_bits(sums: &[Self]) -> &[i32] {
+        sums
     }
 }
 

@@ -4,6 +4,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod deep;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sixteen_bits;
@@ -24,6 +26,8 @@ enum Kernel {
     Avx2(sixteen_bits::Samples),
     #[cfg(target_arch = "x86_64")]
     Avx512(sixteen_bits::Samples),
+    #[cfg(target_arch = "x86_64")]
+    Deep(deep::Samples),
 }
 
 /// Turns sums into samples, exactly, by a multiplication.
@@ -96,6 +100,10 @@ impl Finish {
         let division = Division::new(stage, side, depth);
         let kernel = match cpu {
             #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 | Cpu::Avx512 if depth > 8 && groups == 1 => {
+                Some(Kernel::Deep(deep::Samples::new(&division)))
+            }
+            #[cfg(target_arch = "x86_64")]
             Cpu::Avx2 => sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx2),
             #[cfg(target_arch = "x86_64")]
             Cpu::Avx512 => sixteen_bits::Samples::new(&division, groups).map(Kernel::Avx512),
@@ -128,6 +136,12 @@ impl Finish {
         match self.kernel {
             Kernel::Portable => {
                 portable::rows(&self.division, sums, self.groups, width, outputs);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Deep(samples) => {
+                let sums = S::Sum::thirty_two_bits(sums);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { deep::rows(samples, sums, width, S::words_mut(outputs)) }
             }
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2(samples) => {
@@ -245,7 +259,8 @@ mod tests {
 
     #[test]
     fn deep_sums_become_the_samples_that_the_reference_says() {
-        for stage in stages() {
+        let cases = cpus().flat_map(|cpu| stages().map(move |stage| (cpu, stage)));
+        for (cpu, stage) in cases {
             for depth in [9, 10, 12, 16] {
                 let furthest = (512 * stage.branches as i32) << (stage.interval + depth - 8);
                 // Ties and their neighbours, some of each size, and the ends.
@@ -254,7 +269,7 @@ mod tests {
                     (-furthest / half..=furthest / half).step_by(1 + 7 * (depth as usize - 9));
                 let sums = ties.flat_map(|tie| tie * half - 1..=tie * half + 1);
                 let sums = sums.chain([-furthest, furthest - 1]).collect();
-                check::<u16>(&stage, &[sums], depth, Cpu::Portable);
+                check::<u16>(&stage, &[sums], depth, cpu);
             }
         }
     }

@@ -3,25 +3,27 @@
 use std::arch::x86_64::*;
 
 use crate::engine::kernels::{
-    avx2::{LANES, add_eight_sums},
+    avx2::{LANES, add_eight_sums, add_sums, load_sums},
     simplex::Table,
     sub_pixel_places,
 };
 
-/// A table with one output or four.
+/// A table with one output, four, or nine or sixteen.
 pub enum Point {
     One(Rows<1>),
     Four(Rows<4>),
+    Wide(Rows<16>),
 }
 
 /// For each rotation, 256 rows of entries, each sub-pixel in its place, already times the interval.
-pub struct Rows<const OUTPUTS: usize>([Box<[[i16; OUTPUTS]; 256]>; 4]);
+pub struct Rows<const SLOTS: usize>([Box<[[i16; SLOTS]; 256]>; 4]);
 
 impl Point {
     pub fn new(table: &Table) -> Self {
         match table.side {
             1 => Self::One(Rows::new(table)),
-            _ => Self::Four(Rows::new(table)),
+            2 => Self::Four(Rows::new(table)),
+            _ => Self::Wide(Rows::new(table)),
         }
     }
 
@@ -30,15 +32,16 @@ impl Point {
         match self {
             Self::One(rows) => rows.add_one(inputs, width, sums),
             Self::Four(rows) => rows.add_four(inputs, width, sums),
+            Self::Wide(rows) => rows.add_wide(inputs, width, sums),
         }
     }
 }
 
-impl<const OUTPUTS: usize> Rows<OUTPUTS> {
+impl<const SLOTS: usize> Rows<SLOTS> {
     fn new(table: &Table) -> Self {
         Self(sub_pixel_places(table.side).map(|places| {
-            let mut rows = Box::new([[0; OUTPUTS]; 256]);
-            let entries = table.entries.chunks_exact(OUTPUTS);
+            let mut rows = Box::new([[0; SLOTS]; 256]);
+            let entries = table.entries.chunks_exact(places.len());
             for (row, entry) in rows.iter_mut().zip(entries) {
                 for (value, place) in entry.iter().zip(&places) {
                     row[*place] = i16::from(*value) << table.interval;
@@ -50,7 +53,7 @@ impl<const OUTPUTS: usize> Rows<OUTPUTS> {
 
     /// The entries of a pixel, a row for each rotation.
     #[inline(always)]
-    fn at(&self, inputs: &[&[u8]; 4], x: usize) -> [&[i16; OUTPUTS]; 4] {
+    fn at(&self, inputs: &[&[u8]; 4], x: usize) -> [&[i16; SLOTS]; 4] {
         std::array::from_fn(|rotation| &self.0[rotation][usize::from(inputs[rotation][x])])
     }
 }
@@ -75,6 +78,18 @@ impl Rows<4> {
                 _mm_add_epi16(_mm_add_epi16(a, b), _mm_add_epi16(c, d))
             });
             add_eight_sums(sums, 4 * x, _mm_unpacklo_epi64(left, right));
+        }
+    }
+}
+
+impl Rows<16> {
+    #[target_feature(enable = "avx2")]
+    fn add_wide(&self, inputs: &[&[u8]; 4], width: usize, sums: &mut [i16]) {
+        let inputs = inputs.map(|row| &row[..width]);
+        for x in 0..width {
+            let [a, b, c, d] = self.at(&inputs, x).map(|row| load_sums(row, 0));
+            let sum = _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d));
+            add_sums(sums, 16 * x, sum);
         }
     }
 }

@@ -8,12 +8,13 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use super::{Accumulator, simplex::Table};
+use super::{Accumulator, simplex::Table, widening::Widening};
 use crate::engine::cpu::Cpu;
 
 /// The table of one branch, ready to add.
 pub struct Point {
     kernel: Kernel,
+    widening: Widening,
 }
 
 enum Kernel {
@@ -25,17 +26,20 @@ enum Kernel {
 }
 
 impl Point {
-    /// Packs a table of 256 entries. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+    /// Packs a table of 256 entries.
     #[must_use]
     pub fn new(table: &Table, cpu: Cpu) -> Self {
         let kernel = match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 if table.side <= 2 => Kernel::Avx2(avx2::Point::new(table)),
-            #[cfg(target_arch = "x86_64")]
             Cpu::Avx512 if table.side <= 2 => Kernel::Avx512(avx512::Point::new(table)),
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 | Cpu::Avx512 => Kernel::Avx2(avx2::Point::new(table)),
             _ => Kernel::Portable(portable::Point::new(table)),
         };
-        Self { kernel }
+        Self {
+            kernel,
+            widening: Widening::new(table),
+        }
     }
 
     /// Adds the entries of `width` pixels to `sums`; `inputs` has a row of RC planes for each rotation.
@@ -43,17 +47,17 @@ impl Point {
         match &self.kernel {
             Kernel::Portable(kernel) => kernel.add(inputs, width, sums),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2(kernel) => {
-                let sums = A::sixteen_bits_mut(sums);
+            Kernel::Avx2(kernel) => self.widening.add(width, sums, |x, width, sums| {
+                let inputs = inputs.map(|row| &row[x..]);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { kernel.add(inputs, width, sums) }
-            }
+                unsafe { kernel.add(&inputs, width, sums) }
+            }),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512(kernel) => {
-                let sums = A::sixteen_bits_mut(sums);
+            Kernel::Avx512(kernel) => self.widening.add(width, sums, |x, width, sums| {
+                let inputs = inputs.map(|row| &row[x..]);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
-                unsafe { kernel.add(inputs, width, sums) }
-            }
+                unsafe { kernel.add(&inputs, width, sums) }
+            }),
         }
     }
 }

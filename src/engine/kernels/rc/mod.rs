@@ -34,6 +34,10 @@ enum Kernel {
     Avx512Lines(Box<lines::avx512::Lines>),
     #[cfg(target_arch = "x86_64")]
     Avx512Curves(curves::avx512::Curves),
+    #[cfg(target_arch = "x86_64")]
+    Avx2DeepLines(lines::deep::avx2::Lines),
+    #[cfg(target_arch = "x86_64")]
+    Avx512DeepLines(Box<lines::deep::avx512::Lines>),
 }
 
 /// A module and its tables.
@@ -47,7 +51,7 @@ fn offsets(module: &RcModule) -> impl Iterator<Item = Offset> + use<> {
 }
 
 impl Modules {
-    /// Packs modules for planes of `depth` bits. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+    /// Packs modules for planes of `depth` bits.
     #[must_use]
     pub fn new(modules: &[Tabled], depth: u32, cpu: Cpu) -> Self {
         let mut kernels = Vec::new();
@@ -55,7 +59,9 @@ impl Modules {
         while let Some((module, tables)) = rest.first() {
             let kernel = match cpu {
                 #[cfg(target_arch = "x86_64")]
-                Cpu::Avx2 | Cpu::Avx512 => Kernel::of_vectors(rest, cpu),
+                Cpu::Avx2 | Cpu::Avx512 if depth == 8 => Kernel::of_vectors(rest, cpu),
+                #[cfg(target_arch = "x86_64")]
+                Cpu::Avx2 | Cpu::Avx512 => Kernel::of_deep_vectors(module, tables, depth, cpu),
                 _ => None,
             };
             let portable = || Kernel::Portable(portable::Module::new(module, tables, depth));
@@ -115,7 +121,10 @@ impl Kernel {
         stride: usize,
     ) {
         #[cfg(target_arch = "x86_64")]
-        let bytes = |offset| S::bytes(input(offset));
+        let (bytes, words) = (
+            |offset| S::bytes(input(offset)),
+            |offset| S::words(input(offset)),
+        );
         match self {
             Self::Portable(module) => module.make(input, width, sums, output.chunks_mut(stride)),
             #[cfg(target_arch = "x86_64")]
@@ -140,12 +149,35 @@ impl Kernel {
                 // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
                 unsafe { modules.make(bytes, width, output, stride) }
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2DeepLines(module) => {
+                let rows = output.chunks_mut(stride);
+                // SAFETY: `of_deep_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { module.make(words, width, rows) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512DeepLines(module) => {
+                let rows = output.chunks_mut(stride);
+                // SAFETY: `of_deep_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { module.make(words, width, rows) }
+            }
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel {
+    /// A kernel above [`Cpu::Portable`] for one module above 8 bits, if there is one.
+    fn of_deep_vectors(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Option<Self> {
+        let (window, thresholds) = (window::Window::new(module, tables), &*tables.thresholds);
+        match cpu {
+            Cpu::Avx512 => lines::deep::avx512::Lines::new(&window, thresholds, depth)
+                .map(Box::new)
+                .map(Self::Avx512DeepLines),
+            _ => lines::deep::avx2::Lines::new(&window, thresholds, depth).map(Self::Avx2DeepLines),
+        }
+    }
+
     /// A kernel above [`Cpu::Portable`], if there is one: for the first module if it is of lines, otherwise for as many
     /// modules as can be made together.
     fn of_vectors(modules: &[Tabled], cpu: Cpu) -> Option<Self> {

@@ -16,23 +16,34 @@ const REACH: i32 = 15;
 const CANARY: u8 = 0x5a;
 
 /// Rows above and below a row of pixels, each as long as promised and no longer.
-struct Neighbourhood {
-    rows: Vec<Vec<u8>>,
+struct Neighbourhood<S> {
+    rows: Vec<Vec<S>>,
     width: usize,
 }
 
-impl Neighbourhood {
+impl Neighbourhood<u8> {
     fn new(width: usize, content: Content) -> Self {
-        let seeds = 0..=2 * REACH as u32;
+        Self::of(width, |seed| content.row(width + 2 * LANES, seed))
+    }
+}
+
+impl Neighbourhood<u16> {
+    fn deep(width: usize, content: Content, depth: u32) -> Self {
+        Self::of(width, |seed| {
+            content.deep_row(width + 2 * LANES, seed, depth)
+        })
+    }
+}
+
+impl<S: Sample> Neighbourhood<S> {
+    fn of(width: usize, row: impl Fn(u32) -> Vec<S>) -> Self {
         Self {
-            rows: seeds
-                .map(|seed| content.row(width + 2 * LANES, seed))
-                .collect(),
+            rows: (0..=2 * REACH as u32).map(row).collect(),
             width,
         }
     }
 
-    fn at(&self, (dy, dx): Offset) -> &[u8] {
+    fn at(&self, (dy, dx): Offset) -> &[S] {
         let row = &self.rows[(dy + REACH) as usize][(dx + REACH) as usize..];
         &row[..(padded_width(self.width) + LANES).strict_add_signed(-dx as isize)]
     }
@@ -72,6 +83,25 @@ fn assert_same(modules: &[Tabled], what: &str) {
                 found == expected,
                 "{what} of sizes {sizes:?}, {cpu:?}, {width} pixels, {content:?}"
             );
+        }
+    }
+}
+
+/// The planes of a module above 8 bits are the same by every instruction set.
+fn assert_same_deep(module: &RcModule, tables: &RcTables, what: &str) {
+    for depth in [9, 10, 12, 16] {
+        let portable = Modules::new(&[(module, tables)], depth, Cpu::Portable);
+        for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
+            let kernel = Modules::new(&[(module, tables)], depth, cpu);
+            for width in [1, 63, 64, 65, 130, 255, 256, 257, 320] {
+                for content in Content::ALL {
+                    let neighbourhood = Neighbourhood::deep(width, content, depth);
+                    assert!(
+                        neighbourhood.planes(&kernel) == neighbourhood.planes(&portable),
+                        "{what}, {module:?}, {depth} bits, {cpu:?}, {width} pixels, {content:?}"
+                    );
+                }
+            }
         }
     }
 }
@@ -147,9 +177,14 @@ fn built_in_modules_have_kernels_of_every_instruction_set() {
                     continue;
                 };
                 for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
-                    let modules = Modules::new(&[(module, tables)], 8, cpu);
-                    let portable = matches!(modules.kernels[..], [Kernel::Portable(_)]);
-                    assert!(!portable, "{cpu:?} has none for a module of {name}");
+                    for depth in [8, 10, 16] {
+                        let modules = Modules::new(&[(module, tables)], depth, cpu);
+                        let portable = matches!(modules.kernels[..], [Kernel::Portable(_)]);
+                        assert!(
+                            !portable,
+                            "{cpu:?} has none for a module of {name}, {depth} bits"
+                        );
+                    }
                 }
             }
         }
@@ -171,6 +206,28 @@ fn lines_make_the_same_planes_by_every_instruction_set() {
                 assert_same(&[(&module, &tables)], &format!("lines {slopes:?}, {unit}"));
             }
         }
+    }
+}
+
+#[test]
+fn deep_lines_make_the_same_planes_by_every_instruction_set() {
+    for module in modules() {
+        let area = f64::from(module.size * module.size);
+        for slopes in [[-9, 30], [-128, 127]] {
+            let tables = RcTables {
+                contributions: lines(&module, slopes),
+                thresholds: tanh(60.0 * area),
+            };
+            assert_same_deep(&module, &tables, &format!("lines {slopes:?}"));
+        }
+    }
+    let module = modules().nth(2).expect("a module of nine positions");
+    for (number, thresholds) in odd_thresholds().into_iter().enumerate() {
+        let tables = RcTables {
+            contributions: lines(&module, [-20, 40]),
+            thresholds,
+        };
+        assert_same_deep(&module, &tables, &format!("thresholds {number}"));
     }
 }
 

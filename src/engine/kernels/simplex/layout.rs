@@ -37,7 +37,12 @@ pub const TURN: [usize; 4] = [0, 1, 3, 2];
 impl Table<'_> {
     /// Whether the table can be laid out for vectors.
     pub fn has_layout(&self) -> bool {
-        self.interval == INTERVAL && self.shift == 0
+        self.interval == INTERVAL && self.nodes == NODES
+    }
+
+    /// Bits of the samples that are looked up.
+    pub fn depth(&self) -> u32 {
+        self.interval + (self.nodes - 1).ilog2()
     }
 
     fn entry(&self, nodes: [usize; 4]) -> &[i8] {
@@ -187,3 +192,14 @@ pub const STEPS: [[u8; 16]; 2] = {
     }
     steps
 };
+
+/// For each rotation, which entry of a wide row lands on each output; none where the high bit is set.
+pub fn turns(side: usize) -> [[i8; 16]; 4] {
+    sub_pixel_places(side).map(|places| {
+        let mut turn = [-128; 16];
+        for (entry, place) in places.into_iter().enumerate() {
+            turn[place] = entry as i8;
+        }
+        turn
+    })
+}

@@ -10,7 +10,7 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use super::{Accumulator, Sample};
+use super::{Accumulator, Sample, widening::Widening};
 use crate::engine::{
     cpu::Cpu,
     model::{Offset, rotate_offset},
@@ -35,6 +35,7 @@ pub struct Table<'a> {
 pub struct Rotated {
     offsets: [[Offset; 4]; 4],
     kernel: RotatedKernel,
+    widening: Widening,
 }
 
 enum RotatedKernel {
@@ -43,6 +44,10 @@ enum RotatedKernel {
     Avx2One(avx2::RotatedOne),
     #[cfg(target_arch = "x86_64")]
     Avx2Four(avx2::RotatedFour),
+    #[cfg(target_arch = "x86_64")]
+    Avx2Wide(avx2::RotatedWide),
+    #[cfg(target_arch = "x86_64")]
+    Deep(avx2::deep::Rotated),
     #[cfg(target_arch = "x86_64")]
     Avx512One(avx512::RotatedOne),
     #[cfg(target_arch = "x86_64")]
@@ -70,13 +75,21 @@ impl RotatedKernel {
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::RotatedOne::new(table)),
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 2) if table.has_layout() => Self::Avx2Four(avx2::RotatedFour::new(table)),
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 3 | 4) if table.has_layout() => {
+                Self::Avx2Wide(avx2::RotatedWide::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2 | Cpu::Avx512, _) if table.depth() > 8 => {
+                Self::Deep(avx2::deep::Rotated::new(table))
+            }
             _ => Self::Portable(portable::Rotated::new(table)),
         }
     }
 }
 
 impl Rotated {
-    /// Packs a table. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+    /// Packs a table.
     #[must_use]
     pub fn new(table: &Table, pattern: [Offset; 4], cpu: Cpu) -> Self {
         Self {
@@ -84,6 +97,7 @@ impl Rotated {
                 pattern.map(|offset| rotate_offset(rotation, offset))
             }),
             kernel: RotatedKernel::new(table, cpu),
+            widening: Widening::new(table),
         }
     }
 
@@ -105,21 +119,30 @@ impl Rotated {
         match &self.kernel {
             RotatedKernel::Portable(kernel) => kernel.add(inputs, width, sums),
             #[cfg(target_arch = "x86_64")]
-            kernel => {
-                let inputs = inputs.map(|axes| axes.map(I::bytes));
-                let sums = A::sixteen_bits_mut(sums);
+            RotatedKernel::Deep(kernel) => {
+                let inputs = inputs.map(|axes| axes.map(I::words));
+                let sums = A::thirty_two_bits_mut(sums);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.add(&inputs, width, sums) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            kernel => self.widening.add(width, sums, |x, width, sums| {
+                let inputs = inputs.map(|axes| axes.map(|row| &I::bytes(row)[x..]));
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
                     match kernel {
                         RotatedKernel::Avx2One(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx2Four(kernel) => kernel.add(&inputs, width, sums),
+                        RotatedKernel::Avx2Wide(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512One(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512Four(kernel) => kernel.add(&inputs, width, sums),
                         RotatedKernel::Avx512Wide(kernel) => kernel.add(&inputs, width, sums),
-                        RotatedKernel::Portable(_) => unreachable!("handled above"),
+                        RotatedKernel::Portable(_) | RotatedKernel::Deep(_) => {
+                            unreachable!("handled above")
+                        }
                     }
                 }
-            }
+            }),
         }
     }
 }
@@ -136,6 +159,10 @@ enum FoldedKernel {
     Avx2One(avx2::FoldedOne),
     #[cfg(target_arch = "x86_64")]
     Avx2Four(avx2::FoldedFour),
+    #[cfg(target_arch = "x86_64")]
+    Avx2Wide(avx2::FoldedWide),
+    #[cfg(target_arch = "x86_64")]
+    Deep(avx2::deep::Folded),
     #[cfg(target_arch = "x86_64")]
     Avx512One(avx512::FoldedOne),
     #[cfg(target_arch = "x86_64")]
@@ -163,6 +190,14 @@ impl FoldedKernel {
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::FoldedOne::new(table)),
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 2) if table.has_layout() => Self::Avx2Four(avx2::FoldedFour::new(table)),
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2, 3 | 4) if table.has_layout() => {
+                Self::Avx2Wide(avx2::FoldedWide::new(table))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx2 | Cpu::Avx512, _) if table.depth() > 8 => {
+                Self::Deep(avx2::deep::Folded::new(table))
+            }
             _ => Self::Portable(portable::Folded::new(table)),
         }
     }
@@ -180,7 +215,7 @@ impl Folded {
         (side > 0 && pattern == square).then_some(side as usize)
     }
 
-    /// Packs a table. Only planes of 8 bits have kernels above [`Cpu::Portable`].
+    /// Packs a table.
     #[must_use]
     pub fn new(table: &Table, cpu: Cpu) -> Self {
         Self {
@@ -201,6 +236,13 @@ impl Folded {
         match &self.kernel {
             FoldedKernel::Portable(kernel) => kernel.look_up(inputs, squares, outputs),
             #[cfg(target_arch = "x86_64")]
+            FoldedKernel::Deep(kernel) => {
+                let inputs = inputs.map(I::words);
+                let outputs = outputs.map(A::thirty_two_bits_mut);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.look_up(&inputs, squares, outputs) }
+            }
+            #[cfg(target_arch = "x86_64")]
             kernel => {
                 let inputs = inputs.map(I::bytes);
                 let outputs = outputs.map(A::sixteen_bits_mut);
@@ -213,6 +255,9 @@ impl Folded {
                         FoldedKernel::Avx2Four(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
+                        FoldedKernel::Avx2Wide(kernel) => {
+                            kernel.look_up(&inputs, squares, outputs);
+                        }
                         FoldedKernel::Avx512One(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
@@ -222,7 +267,9 @@ impl Folded {
                         FoldedKernel::Avx512Wide(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
-                        FoldedKernel::Portable(_) => unreachable!("handled above"),
+                        FoldedKernel::Portable(_) | FoldedKernel::Deep(_) => {
+                            unreachable!("handled above")
+                        }
                     }
                 }
             }

@@ -180,7 +180,7 @@ impl Folded {
 }
 
 /// For each vertex, the entries of the four rotations of the square, each sub-pixel in its place.
-fn fold(table: &Table) -> Box<[i8]> {
+pub fn fold(table: &Table) -> Box<[i8]> {
     let places = sub_pixel_places(table.side);
     let outputs = places[0].len();
     let nodes = table.nodes;

@@ -2,6 +2,7 @@
 
 pub mod avx2;
 pub mod avx512;
+pub mod deep;
 
 use super::{
     squash::{Squash, Table},

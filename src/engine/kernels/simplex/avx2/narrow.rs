@@ -1,16 +1,19 @@
-//! Simplex interpolation by AVX2: 32 pixels at a time.
+//! Tables with one output or four: 32 pixels at a time.
 //!
-//! Cells and rows are explained in docs/performance.md. Most kernels here read rows: three of four corners a look-up take
-//! fewer weights than a cell of sixteen, and the tables are smaller.
+//! Most kernels here read rows: three of four corners a look-up take fewer weights than a cell of sixteen, and the tables
+//! are smaller.
 
 use std::arch::x86_64::*;
 
-use super::{
-    Table,
-    layout::{self, Cell16, Cells, FourQuads, Quads},
-};
-use crate::engine::kernels::avx2::{
-    LANES, add_eight_sums, add_sums, load, store_eight_sums, sum_lanes, sum_pairs, two_lanes,
+use super::sorted::{by_value, load_lane};
+use crate::engine::kernels::{
+    avx2::{
+        LANES, add_eight_sums, add_sums, load, store_eight_sums, sum_lanes, sum_pairs, two_lanes,
+    },
+    simplex::{
+        Table,
+        layout::{self, Cell16, Cells, FourQuads, Quads},
+    },
 };
 
 /// Rows from the first vertex along axes a and b to the third: one node on along both.
@@ -150,13 +153,6 @@ fn spread(numbers: __m256i) -> [__m256i; 4] {
     ]
 }
 
-#[inline]
-#[target_feature(enable = "avx2")]
-fn load_lane(bytes: &[i8; 16]) -> __m128i {
-    // SAFETY: reads the 16 bytes of the array.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
-}
-
 /// Squares with one output: four values a look-up, one for each rotation.
 pub struct FoldedOne {
     rotations: FourValues,
@@ -187,20 +183,6 @@ impl FoldedOne {
             }
         }
     }
-}
-
-/// From a vector for each of four pixels of a lane to one for each of their four 32-bit values.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn by_value([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
-    let (low_ab, high_ab) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-    let (low_cd, high_cd) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
-    [
-        _mm256_unpacklo_epi64(low_ab, low_cd),
-        _mm256_unpackhi_epi64(low_ab, low_cd),
-        _mm256_unpacklo_epi64(high_ab, high_cd),
-        _mm256_unpackhi_epi64(high_ab, high_cd),
-    ]
 }
 
 /// Squares with four outputs: sixteen values a look-up.
