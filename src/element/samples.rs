@@ -193,6 +193,13 @@ fn read<const N: usize>(
     samples: &mut [u16],
     value: impl Fn([u8; N]) -> u16,
 ) {
+    // Where nothing lies between samples the compiler makes vectors of them.
+    if step == N {
+        for (sample, bytes) in samples.iter_mut().zip(row.as_chunks().0) {
+            *sample = value(*bytes);
+        }
+        return;
+    }
     for (sample, pixel) in samples.iter_mut().zip(row.chunks(step)) {
         *sample = value(*pixel.first_chunk().expect("a row ends with a whole sample"));
     }
@@ -205,6 +212,12 @@ fn write<const N: usize>(
     samples: &[u16],
     bytes: impl Fn([u8; N], u16) -> [u8; N],
 ) {
+    if step == N {
+        for (sample, at) in samples.iter().zip(row.as_chunks_mut().0) {
+            *at = bytes(*at, *sample);
+        }
+        return;
+    }
     for (sample, pixel) in samples.iter().zip(row.chunks_mut(step)) {
         let at = pixel.first_chunk_mut();
         let at = at.expect("a row ends with a whole sample");

@@ -38,6 +38,8 @@ enum Kernel {
     Avx2DeepLines(lines::deep::avx2::Lines),
     #[cfg(target_arch = "x86_64")]
     Avx512DeepLines(Box<lines::deep::avx512::Lines>),
+    #[cfg(target_arch = "x86_64")]
+    DeepCurves(curves::deep::Curves),
 }
 
 /// A module and its tables.
@@ -161,6 +163,12 @@ impl Kernel {
                 // SAFETY: `of_deep_vectors` makes a kernel for an instruction set only where the processor has it.
                 unsafe { module.make(words, width, rows) }
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::DeepCurves(module) => {
+                let rows = output.chunks_mut(stride);
+                // SAFETY: `of_deep_vectors` makes a kernel for an instruction set only where the processor has it.
+                unsafe { module.make(words, width, rows) }
+            }
         }
     }
 }
@@ -170,12 +178,14 @@ impl Kernel {
     /// A kernel above [`Cpu::Portable`] for one module above 8 bits, if there is one.
     fn of_deep_vectors(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Option<Self> {
         let (window, thresholds) = (window::Window::new(module, tables), &*tables.thresholds);
-        match cpu {
+        let lines = match cpu {
             Cpu::Avx512 => lines::deep::avx512::Lines::new(&window, thresholds, depth)
                 .map(Box::new)
                 .map(Self::Avx512DeepLines),
             _ => lines::deep::avx2::Lines::new(&window, thresholds, depth).map(Self::Avx2DeepLines),
-        }
+        };
+        let curves = || curves::deep::Curves::new(module, tables, depth).map(Self::DeepCurves);
+        lines.or_else(curves)
     }
 
     /// A kernel above [`Cpu::Portable`], if there is one: for the first module if it is of lines, otherwise for as many

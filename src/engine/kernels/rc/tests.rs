@@ -232,6 +232,21 @@ fn deep_lines_make_the_same_planes_by_every_instruction_set() {
 }
 
 #[test]
+fn deep_curves_make_the_same_planes_by_every_instruction_set() {
+    for module in modules() {
+        let area = f64::from(module.size * module.size);
+        // Sums that 16 bits hold, and more.
+        for most in [(32_000.0 / area / 17.0) as i32, 1300, 32767] {
+            let tables = RcTables {
+                contributions: curves(&module, most),
+                thresholds: tanh(f64::from(most) * area / 20.0),
+            };
+            assert_same_deep(&module, &tables, &format!("curves of {most}"));
+        }
+    }
+}
+
+#[test]
 fn curves_make_the_same_planes_by_every_instruction_set() {
     for module in modules() {
         let area = f64::from(module.size * module.size);

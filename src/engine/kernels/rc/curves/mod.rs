@@ -6,6 +6,7 @@
 
 pub mod avx2;
 pub mod avx512;
+pub mod deep;
 
 use std::ops::Range;
 

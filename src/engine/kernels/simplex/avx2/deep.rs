@@ -1,7 +1,7 @@
 //! Look-ups on planes above 8 bits (ARITHMETIC section 5): five rows each, in sums of 32 bits, for any interval and depth.
 //!
-//! Weights have up to 15 bits, so that entries are widened to 16 and multiplied in pairs. Everything here is as wide as AVX2:
-//! what finds vertices and widens entries gains nothing from vectors of 512 bits.
+//! Weights go up to 2^14, so that entries are widened to 16 bits and multiplied in pairs. Processors with AVX-512 use these
+//! kernels too.
 
 use std::arch::x86_64::*;
 
