@@ -22,6 +22,9 @@ fn allocations(threads: usize) -> usize {
         band_rows: 3,
         ..Options::default()
     };
+    let graph = Graph::parse("connect ; s", 2).unwrap();
+    let mixing = tables::model(&graph, Kind::Smooth, 1);
+    let mut mixing = Upscaler::new(&mixing, options.clone()).unwrap();
     let mut upscaler = Upscaler::new(&model, options).unwrap();
     let (mut narrow, deep) = (vec![90u8; 17 * 13], vec![360u16; 17 * 13]);
     let (mut narrow_out, mut deep_out) = (vec![0u8; 34 * 26], vec![0u16; 34 * 26]);
@@ -36,6 +39,10 @@ fn allocations(threads: usize) -> usize {
         upscaler.plane_u8(&source, &mut destination).unwrap();
         let after = upscaler.plane_u8_after(&mut history, &source, &mut destination);
         after.unwrap();
+        mixing.connect_u8([&source; 3]).unwrap();
+        for colour in 0..3 {
+            mixing.colour_u8(colour, &mut destination).unwrap();
+        }
         let source = Plane::new(&deep, 17, 13, 17).unwrap();
         let mut destination = PlaneMut::new(&mut deep_out, 34, 26, 34).unwrap();
         upscaler.plane_u16(&source, &mut destination, 10).unwrap();
@@ -56,7 +63,7 @@ fn a_call_after_the_first_allocates_nothing() {
     // Rayon's queue of jobs from outside takes a block of memory for every 63; each call hands it one job a plane.
     let allocations = allocations(4);
     assert!(
-        allocations <= 3 * CALLS / 60,
+        allocations <= 6 * CALLS / 60,
         "{allocations} in {CALLS} calls"
     );
 }

@@ -30,6 +30,8 @@ for name, tensor in header.items():
     values = np.frombuffer(buffer[start:end], types[tensor["dtype"]])
     tables[name] = values.reshape(tensor["shape"])
 source = np.fromfile(source, np.uint8).reshape(-1, int(width))
+if "connect.table" in tables:
+    source = mix(tables["connect.table"], [source, 255 - source, source // 2])[1]
 upscale(description, tables, source).tofile(output)
 "#;
 
@@ -90,7 +92,7 @@ fn the_second_snippet_computes_what_the_reference_computes() {
         height,
         samples.iter().map(|v| u16::from(*v)).collect(),
     );
-    for graph in ["s", "s d y ; s d y", "3 5 7 s ; 3' 5 7' s@0"] {
+    for graph in ["s", "s d y ; s d y", "3 5 7 s ; 3' 5 7' s@0", "connect ; s"] {
         for border in [Border::Edge, Border::Reflect] {
             let mut graph = tables::with_border(Graph::parse(graph, 3).unwrap(), border);
             if let Some(rc) = &mut graph.stages[0].branches[0].rc {
@@ -107,7 +109,14 @@ fn the_second_snippet_computes_what_the_reference_computes() {
             );
             let output = fs::read(path("output")).unwrap();
             let output: Vec<u16> = output.into_iter().map(u16::from).collect();
-            let expected = reference::run(&model, &source, 8);
+            let colour = |change: fn(u16) -> u16| {
+                let data = source.data.iter().map(|v| change(*v)).collect();
+                Image::new(source.width, source.height, data)
+            };
+            let (green, blue) = (colour(|v| 255 - v), colour(|v| v / 2));
+            let mixed = reference::connect(&model, [&source, &green, &blue], 8);
+            let plane = mixed.map_or_else(|| source.clone(), |[_, green, _]| green);
+            let expected = reference::run(&model, &plane, 8);
             assert!(
                 output == expected.output().data,
                 "{} {border:?}",

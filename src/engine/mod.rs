@@ -1,5 +1,6 @@
 //! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
 
+mod connect;
 mod cpu;
 mod history;
 mod kernels;

@@ -88,17 +88,41 @@ fn resolve(coordinate: i64, length: usize, border: Border) -> usize {
     inside as usize
 }
 
-/// Runs a model over an image of `depth` bits, 8..=16.
+/// Mixes the colours of a picture of `depth` bits, 8..=16: red, green and blue become what the model's stages read (section
+/// 8). Nothing if the model does not mix colours.
+///
+/// # Panics
+/// As [`run`], or if the colours differ in size.
+#[must_use]
+pub fn connect(model: &Model, colours: [&Image; 3], depth: u32) -> Option<[Image; 3]> {
+    let (connect, table) = (model.graph().connect?, model.connect()?);
+    let divide = Division::by(1, 127, connect.interval, depth);
+    let mut mixed: [Vec<u16>; 3] = Default::default();
+    for colour in colours {
+        check(colour, depth);
+        assert_eq!(
+            (colour.width, colour.height),
+            (colours[0].width, colours[0].height)
+        );
+    }
+    for pixel in 0..colours[0].data.len() {
+        let samples = colours.map(|colour| colour.data[pixel]);
+        let mut sums = Vec::with_capacity(3);
+        simplex(table, 3, connect.interval, samples, depth, &mut sums);
+        for (colour, sum) in mixed.iter_mut().zip(sums) {
+            colour.push(divide.apply(sum));
+        }
+    }
+    Some(mixed.map(|data| Image::new(colours[0].width, colours[0].height, data)))
+}
+
+/// Runs a model's stages over an image of `depth` bits, 8..=16: the source, or one of the colours that [`connect`] made.
 ///
 /// # Panics
 /// If `depth` is out of range or a sample has more than `depth` bits.
 #[must_use]
 pub fn run(model: &Model, source: &Image, depth: u32) -> Trace {
-    assert!((8..=16).contains(&depth), "depth {depth}");
-    assert!(
-        source.data.iter().all(|v| u32::from(*v) < 1 << depth),
-        "samples of {depth} bits"
-    );
+    check(source, depth);
     let mut planes = vec![source.clone()];
     let mut stages = Vec::new();
     for index in 0..model.graph().stages.len() {
@@ -107,6 +131,14 @@ pub fn run(model: &Model, source: &Image, depth: u32) -> Trace {
         stages.push(stage);
     }
     Trace { stages }
+}
+
+fn check(image: &Image, depth: u32) {
+    assert!((8..=16).contains(&depth), "depth {depth}");
+    assert!(
+        image.data.iter().all(|v| u32::from(*v) < 1 << depth),
+        "samples of {depth} bits"
+    );
 }
 
 fn run_stage(model: &Model, index: usize, planes: &[Image], depth: u32) -> StageTrace {
@@ -201,7 +233,21 @@ impl LookUp<'_> {
                         let sample = |(dy, dx): Offset| {
                             plane.at(y + i64::from(dy), x + i64::from(dx), self.border)
                         };
-                        self.simplex(offsets.map(sample), depth, &mut values);
+                        let samples = offsets.map(sample);
+                        let Self {
+                            tables,
+                            outputs,
+                            interval,
+                            ..
+                        } = *self;
+                        simplex(
+                            &tables.table,
+                            outputs,
+                            interval,
+                            samples,
+                            depth,
+                            &mut values,
+                        );
                     }
                 }
             }
@@ -214,35 +260,43 @@ impl LookUp<'_> {
         let entry = &self.tables.table[usize::from(index) * self.outputs..][..self.outputs];
         values.extend(entry.iter().map(|value| i64::from(*value) << self.interval));
     }
+}
 
-    /// 4-D simplex interpolation (section 1; section 5 widens the interval with the depth).
-    fn simplex(&self, samples: [u16; 4], depth: u32, values: &mut Vec<i64>) {
-        let interval = self.interval + depth - 8;
-        let q = 1i64 << interval;
-        let nodes = (1usize << (8 - self.interval)) + 1;
-        let strides = [nodes * nodes * nodes, nodes * nodes, nodes, 1];
-        let fraction = |axis: usize| i64::from(samples[axis]) & (q - 1);
-        let mut order = [0, 1, 2, 3];
-        order.sort_by_key(|axis| -fraction(*axis));
+/// Simplex interpolation in a table of `AXES` dimensions, `outputs` values times `2^(interval + depth - 8)` (section 1: four
+/// axes; section 8: three; section 5 widens the interval with the depth).
+fn simplex<const AXES: usize>(
+    table: &[i8],
+    outputs: usize,
+    interval: u32,
+    samples: [u16; AXES],
+    depth: u32,
+    values: &mut Vec<i64>,
+) {
+    let nodes = (1usize << (8 - interval)) + 1;
+    let interval = interval + depth - 8;
+    let q = 1i64 << interval;
+    let stride = |axis: usize| nodes.pow((AXES - 1 - axis) as u32);
+    let fraction = |axis: usize| i64::from(samples[axis]) & (q - 1);
+    let mut order: [usize; AXES] = std::array::from_fn(|axis| axis);
+    order.sort_by_key(|axis| -fraction(*axis));
 
-        let cells = samples.iter().zip(strides);
-        let mut vertex: usize = cells
-            .map(|(v, stride)| usize::from(v >> interval) * stride)
-            .sum();
-        let start = values.len();
-        values.resize(start + self.outputs, 0);
-        let mut add = |vertex: usize, weight: i64| {
-            let entry = &self.tables.table[vertex * self.outputs..][..self.outputs];
-            for (sum, value) in values[start..].iter_mut().zip(entry) {
-                *sum += weight * i64::from(*value);
-            }
-        };
-        add(vertex, q - fraction(order[0]));
-        for (j, axis) in order.into_iter().enumerate() {
-            vertex += strides[axis];
-            let next = order.get(j + 1).map_or(0, |axis| fraction(*axis));
-            add(vertex, fraction(axis) - next);
+    let cells = samples.iter().enumerate();
+    let mut vertex: usize = cells
+        .map(|(axis, v)| usize::from(v >> interval) * stride(axis))
+        .sum();
+    let start = values.len();
+    values.resize(start + outputs, 0);
+    let mut add = |vertex: usize, weight: i64| {
+        let entry = &table[vertex * outputs..][..outputs];
+        for (sum, value) in values[start..].iter_mut().zip(entry) {
+            *sum += weight * i64::from(*value);
         }
+    };
+    add(vertex, q - fraction(order[0]));
+    for (j, axis) in order.into_iter().enumerate() {
+        vertex += stride(axis);
+        let next = order.get(j + 1).map_or(0, |axis| fraction(*axis));
+        add(vertex, fraction(axis) - next);
     }
 }
 
@@ -306,6 +360,11 @@ impl Division {
             Rounding::Mid => (4 * branches as i64, 127),
             Rounding::Last => (branches as i64, 0),
         };
+        Self::by(average, bias, interval, depth)
+    }
+
+    /// By `average` times the interval, after a bias in 8-bit levels.
+    fn by(average: i64, bias: i64, interval: u32, depth: u32) -> Self {
         let divisor = average << (interval + depth - 8);
         Self {
             shift: depth - 8,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Cpu, History, Model, Plane, PlaneMut, Reuse, Workers, cpu,
+    Cpu, History, Model, Plane, PlaneMut, Reuse, Workers,
+    connect::{Colours, Connect},
+    cpu,
     history::{self, Maker, Past},
     kernels::Sample,
     plan::Plan,
@@ -32,6 +34,12 @@ pub enum UpscaleError {
         found: (usize, usize),
         expected: (usize, usize),
     },
+    /// One plane by itself for a model that mixes colours, or colours that cannot be mixed.
+    #[error("planes: found {found}, expected {expected}")]
+    Colours {
+        found: &'static str,
+        expected: &'static str,
+    },
     /// Bits in a sample.
     #[error("depth: found {found} bits, expected 8..=16")]
     Depth { found: u32 },
@@ -49,6 +57,7 @@ pub struct Upscaler {
     workers: Arc<Workers>,
     band_rows: usize,
     cpu: Cpu,
+    connect: Option<Connect>,
     eight: Pipeline<u8>,
     /// For the depth of the last plane above 8 bits.
     deep: Option<Pipeline<u16>>,
@@ -67,6 +76,7 @@ impl Upscaler {
             workers: Workers::new(options.threads)?,
             band_rows: options.band_rows,
             cpu,
+            connect: Connect::of(model),
             eight: Pipeline::new(model, 8, cpu),
             deep: None,
         })
@@ -76,6 +86,13 @@ impl Upscaler {
     #[must_use]
     pub fn scale(&self) -> usize {
         self.model.scale()
+    }
+
+    /// Whether the model mixes colours: then [`Upscaler::connect_u8`] or [`Upscaler::connect_u16`] takes a picture's red,
+    /// green and blue together, and `colour_*` makes them one after the other, in place of `plane_*`.
+    #[must_use]
+    pub fn connects(&self) -> bool {
+        self.connect.is_some()
     }
 
     /// The instruction set of the kernels that run.
@@ -102,13 +119,14 @@ impl Upscaler {
     /// Upscales a plane of 8-bit samples.
     ///
     /// # Errors
-    /// [`UpscaleError::Size`] unless the destination is exactly `scale` times the source.
+    /// [`UpscaleError::Size`] unless the destination is exactly `scale` times the source; [`UpscaleError::Colours`] if the
+    /// model mixes colours.
     pub fn plane_u8(
         &mut self,
         source: &Plane<u8>,
         destination: &mut PlaneMut<u8>,
     ) -> Result<(), UpscaleError> {
-        self.check_size(source, destination)?;
+        self.check_plane(source, destination)?;
         let (workers, rows) = (&self.workers, self.band_rows);
         self.eight.run(source, destination, workers, rows);
         Ok(())
@@ -125,7 +143,7 @@ impl Upscaler {
         source: &Plane<u8>,
         destination: &mut PlaneMut<u8>,
     ) -> Result<Reuse, UpscaleError> {
-        self.check_size(source, destination)?;
+        self.check_plane(source, destination)?;
         let (past, workers, rows) = (&mut history.eight, &self.workers, self.band_rows);
         Ok(self
             .eight
@@ -142,7 +160,7 @@ impl Upscaler {
         destination: &mut PlaneMut<u16>,
         depth: u32,
     ) -> Result<(), UpscaleError> {
-        self.check_size(source, destination)?;
+        self.check_plane(source, destination)?;
         let (workers, rows) = (self.workers.clone(), self.band_rows);
         let deep = self.deep(depth)?;
         deep.run(source, destination, &workers, rows);
@@ -160,10 +178,117 @@ impl Upscaler {
         destination: &mut PlaneMut<u16>,
         depth: u32,
     ) -> Result<Reuse, UpscaleError> {
-        self.check_size(source, destination)?;
+        self.check_plane(source, destination)?;
         let (past, workers, rows) = (&mut history.deep, self.workers.clone(), self.band_rows);
         let deep = self.deep(depth)?;
         Ok(deep.run_after(past, source, destination, &workers, rows))
+    }
+
+    /// Mixes the colours of a picture, red, green and blue, for [`Upscaler::colour_u8`] to upscale.
+    ///
+    /// # Errors
+    /// [`UpscaleError::Colours`] if the model does not mix colours, or they differ in size.
+    pub fn connect_u8(&mut self, colours: [&Plane<u8>; 3]) -> Result<(), UpscaleError> {
+        let table = table_for(self.connect.as_ref(), colours)?;
+        self.eight.colours.fill(table, colours, 8, &self.workers);
+        Ok(())
+    }
+
+    /// Upscales one of the mixed colours, 0, 1 or 2.
+    ///
+    /// # Errors
+    /// [`UpscaleError::Size`] unless the destination is exactly `scale` times the picture of [`Upscaler::connect_u8`],
+    /// [`UpscaleError::Colours`] if there was none.
+    ///
+    /// # Panics
+    /// If there is no such colour.
+    pub fn colour_u8(
+        &mut self,
+        colour: usize,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<(), UpscaleError> {
+        let (workers, rows) = (&self.workers, self.band_rows);
+        self.eight
+            .colour(colour, destination, |pipeline, source, destination| {
+                pipeline.run(source, destination, workers, rows);
+            })
+    }
+
+    /// Upscales one of the mixed colours of the next picture of a stream: as [`Upscaler::plane_u8_after`], which says what
+    /// the history is.
+    ///
+    /// # Errors
+    /// As [`Upscaler::colour_u8`].
+    ///
+    /// # Panics
+    /// As [`Upscaler::colour_u8`].
+    pub fn colour_u8_after(
+        &mut self,
+        history: &mut History,
+        colour: usize,
+        destination: &mut PlaneMut<u8>,
+    ) -> Result<Reuse, UpscaleError> {
+        let (past, workers, rows) = (&mut history.eight, &self.workers, self.band_rows);
+        self.eight
+            .colour(colour, destination, |pipeline, source, destination| {
+                pipeline.run_after(past, source, destination, workers, rows)
+            })
+    }
+
+    /// As [`Upscaler::connect_u8`], for samples with `depth` significant bits in the low bits.
+    ///
+    /// # Errors
+    /// As [`Upscaler::connect_u8`]; [`UpscaleError::Depth`] unless `depth` is 8..=16. Bits above `depth` are ignored.
+    pub fn connect_u16(
+        &mut self,
+        colours: [&Plane<u16>; 3],
+        depth: u32,
+    ) -> Result<(), UpscaleError> {
+        self.deep(depth)?;
+        let table = table_for(self.connect.as_ref(), colours)?;
+        if let Some(deep) = &mut self.deep {
+            deep.colours.fill(table, colours, depth, &self.workers);
+        }
+        Ok(())
+    }
+
+    /// As [`Upscaler::colour_u8`], for the picture of [`Upscaler::connect_u16`] and in its depth.
+    ///
+    /// # Errors
+    /// As [`Upscaler::colour_u8`].
+    ///
+    /// # Panics
+    /// As [`Upscaler::colour_u8`].
+    pub fn colour_u16(
+        &mut self,
+        colour: usize,
+        destination: &mut PlaneMut<u16>,
+    ) -> Result<(), UpscaleError> {
+        let (workers, rows) = (&self.workers, self.band_rows);
+        let deep = self.deep.as_mut().ok_or(NO_PICTURE)?;
+        deep.colour(colour, destination, |pipeline, source, destination| {
+            pipeline.run(source, destination, workers, rows);
+        })
+    }
+
+    /// As [`Upscaler::colour_u8_after`], for the picture of [`Upscaler::connect_u16`] and in its depth.
+    ///
+    /// # Errors
+    /// As [`Upscaler::colour_u8`].
+    ///
+    /// # Panics
+    /// As [`Upscaler::colour_u8`].
+    pub fn colour_u16_after(
+        &mut self,
+        history: &mut History,
+        colour: usize,
+        destination: &mut PlaneMut<u16>,
+    ) -> Result<Reuse, UpscaleError> {
+        let (past, workers, rows) = (&mut history.deep, &self.workers, self.band_rows);
+        let deep = self.deep.as_mut().ok_or(NO_PICTURE)?;
+        deep.colour(colour, destination, |pipeline, source, destination| {
+            pipeline.run_after(past, source, destination, workers, rows)
+        })
     }
 
     /// The pipeline for planes of `depth` bits.
@@ -177,26 +302,64 @@ impl Upscaler {
         Ok(self.deep.insert(deep))
     }
 
-    fn check_size<S>(
+    fn check_plane<S>(
         &self,
         source: &Plane<S>,
         destination: &PlaneMut<S>,
     ) -> Result<(), UpscaleError> {
-        let scale = self.scale();
-        let expected = (source.width() * scale, source.height() * scale);
-        let found = (destination.width(), destination.height());
-        if found == expected {
-            Ok(())
-        } else {
-            Err(UpscaleError::Size { found, expected })
+        if self.connects() {
+            return Err(UpscaleError::Colours {
+                found: "one by itself",
+                expected: "red, green and blue together, which the model mixes",
+            });
         }
+        check_size(source, destination, self.scale())
     }
+}
+
+fn check_size<S>(
+    source: &Plane<S>,
+    destination: &PlaneMut<S>,
+    scale: usize,
+) -> Result<(), UpscaleError> {
+    let expected = (source.width() * scale, source.height() * scale);
+    let found = (destination.width(), destination.height());
+    if found == expected {
+        Ok(())
+    } else {
+        Err(UpscaleError::Size { found, expected })
+    }
+}
+
+const NO_PICTURE: UpscaleError = UpscaleError::Colours {
+    found: "no picture of this depth",
+    expected: "one whose colours have been connected",
+};
+
+/// The table to mix these colours, if there is one and they are of one size.
+fn table_for<'a, S>(
+    table: Option<&'a Connect>,
+    colours: [&Plane<S>; 3],
+) -> Result<&'a Connect, UpscaleError> {
+    let sizes = colours.map(Size::of);
+    if sizes.iter().any(|size| *size != sizes[0]) {
+        return Err(UpscaleError::Colours {
+            found: "colours of different sizes",
+            expected: "three of one size",
+        });
+    }
+    table.ok_or(UpscaleError::Colours {
+        found: "three colours to mix",
+        expected: "one plane at a time: the model does not mix them",
+    })
 }
 
 /// A plan for planes of one depth, with the memory to carry it out.
 struct Pipeline<S: Sample> {
     plan: Plan,
     maker: Maker,
+    /// The last picture whose colours were mixed.
+    colours: Colours<S>,
     scratches: Vec<Scratch<S>>,
 }
 
@@ -205,6 +368,7 @@ impl<S: Sample> Pipeline<S> {
         Self {
             plan: Plan::new(model, depth, cpu),
             maker: Maker::default(),
+            colours: Colours::default(),
             scratches: Vec::new(),
         }
     }
@@ -251,6 +415,24 @@ impl<S: Sample> Pipeline<S> {
             };
             scratch.run(plan, source, area, &mut band);
         });
+    }
+
+    /// Has `make` make one of the mixed colours.
+    fn colour<T>(
+        &mut self,
+        colour: usize,
+        destination: &mut PlaneMut<S>,
+        make: impl FnOnce(&mut Self, &Plane<S>, &mut PlaneMut<S>) -> T,
+    ) -> Result<T, UpscaleError> {
+        // Lent to `make`, which changes all else.
+        let colours = std::mem::take(&mut self.colours);
+        let source = colours.plane(colour).ok_or(NO_PICTURE);
+        let made = source.and_then(|source| {
+            check_size(&source, destination, self.plan.scale)?;
+            Ok(make(self, &source, destination))
+        });
+        self.colours = colours;
+        made
     }
 
     fn run_after(

@@ -87,6 +87,20 @@ fn interval_out_of_range() {
 }
 
 #[test]
+fn interval_of_colours_out_of_range() {
+    for interval in [2, 7] {
+        refused_description(
+            |description| description["graph"]["connect"] = json!({ "interval": interval }),
+            &[
+                "connect, interval",
+                &format!("found {interval}"),
+                "expected 3..=6",
+            ],
+        );
+    }
+}
+
+#[test]
 fn input_that_does_not_exist_yet() {
     refused_description(
         |description| branch(description)["input"] = json!(2),

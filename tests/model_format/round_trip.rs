@@ -16,7 +16,8 @@ use super::support::{
 fn saved_models_open_equal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    for (name, _) in PRESETS {
+    let presets = PRESETS.map(|(name, _)| name);
+    for name in presets.into_iter().chain(["connect ; s"]) {
         for scale in 1..=4 {
             let graph = Graph::parse(name, scale).unwrap();
             let model = tables::model(&graph, Kind::Noise, 1);
@@ -25,6 +26,10 @@ fn saved_models_open_equal() {
             assert_eq!(opened.graph(), model.graph(), "{name} x{scale}");
             assert_eq!(opened.info(), model.info(), "{name} x{scale}");
             assert!(opened.tables() == model.tables(), "{name} x{scale}: tables");
+            assert!(
+                opened.connect() == model.connect(),
+                "{name} x{scale}: colours"
+            );
             assert!(
                 opened.to_bytes() == model.to_bytes(),
                 "{name} x{scale}: bytes"

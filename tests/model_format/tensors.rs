@@ -2,7 +2,15 @@
 
 use serde_json::json;
 
-use super::{refused, refused_description, refused_tensors, support::model_file::ModelFile};
+use gstrclut::engine::model::Graph;
+
+use super::{
+    refused, refused_description, refused_tensors,
+    support::{
+        model_file::ModelFile,
+        tables::{self, Kind},
+    },
+};
 
 #[test]
 fn missing() {
@@ -77,6 +85,48 @@ fn thresholds_that_descend() {
         "found 7000000 before",
         "at index 0",
         "expected thresholds in ascending order",
+    ];
+    refused(&file.bytes(), &parts);
+}
+
+fn mixing() -> ModelFile {
+    let graph = Graph::parse("connect ; 1'", 1).unwrap();
+    ModelFile::of(&tables::model(&graph, Kind::Noise, 1))
+}
+
+#[test]
+fn colours_without_their_table() {
+    let mut file = mixing();
+    let tensor = file
+        .tensors
+        .as_object_mut()
+        .unwrap()
+        .remove("connect.table");
+    file.tensors["mix.table"] = tensor.unwrap();
+    let parts = [
+        "tensor `connect.table` is missing",
+        "expected I8 [17, 17, 17, 3]",
+    ];
+    refused(&file.bytes(), &parts);
+}
+
+#[test]
+fn a_table_of_colours_for_a_graph_that_mixes_none() {
+    let mut file = mixing();
+    let graph = file.description["graph"].as_object_mut().unwrap();
+    graph.remove("connect");
+    let parts = ["tensor `connect.table` is not part of the graph"];
+    refused(&file.bytes(), &parts);
+}
+
+#[test]
+fn colours_of_another_interval() {
+    let mut file = mixing();
+    file.description["graph"]["connect"]["interval"] = json!(5);
+    let parts = [
+        "tensor `connect.table`",
+        "found I8 [17, 17, 17, 3]",
+        "expected I8 [9, 9, 9, 3]",
     ];
     refused(&file.bytes(), &parts);
 }

@@ -7,7 +7,7 @@ use gstrclut::engine::{
     Model,
     model::{
         Border, Branch, BranchTables, Graph, Info, Offset, Pattern, RcModule, RcTables, Rounding,
-        Stage, THRESHOLDS,
+        Stage, THRESHOLDS, Tables as ModelTables,
     },
     reference::Image,
 };
@@ -144,7 +144,7 @@ impl Tables {
     pub fn model(self, graph: Graph) -> Model {
         let mut numbers = Numbers(self.seed);
         let stages = graph.stages.iter().enumerate();
-        let tables = stages.map(|(index, stage)| {
+        let stages = stages.map(|(index, stage)| {
             let branches = stage.branches.iter();
             let branches = branches.map(|branch| BranchTables {
                 table: self.table(&graph.table_shape(index, branch), &mut numbers),
@@ -152,7 +152,11 @@ impl Tables {
             });
             branches.collect()
         });
-        let tables = tables.collect();
+        let stages = stages.collect();
+        let connect = graph
+            .connect
+            .map(|connect| self.table(&connect.table_shape(), &mut numbers));
+        let tables = ModelTables { connect, stages };
         let info = Info {
             name: "random".to_owned(),
             ..Info::default()
@@ -252,6 +256,7 @@ pub fn graph() -> impl Strategy<Value = Graph> {
         stages.prop_map(move |stages| Graph {
             scale,
             border,
+            connect: None,
             stages,
         })
     });

@@ -1,7 +1,7 @@
 //! Generates tables from seeds, as the golden vectors' descriptions ask.
 
 use gstrclut::engine::model::{
-    Border, BranchTables, Graph, Info, Model, Pattern, RcTables, THRESHOLDS,
+    Border, BranchTables, Graph, Info, Model, Pattern, RcTables, THRESHOLDS, Tables,
 };
 
 /// splitmix64: the `index`-th state of a seed.
@@ -54,6 +54,22 @@ pub fn simplex(kind: Kind, seed: u64, outputs: usize, last: bool) -> Vec<i8> {
         }
     };
     (0..entries).map(|index| entry(index) as i8).collect()
+}
+
+/// A table of 17 nodes an axis that mixes colours; a smooth one keeps them apart.
+pub fn connect(kind: Kind, seed: u64) -> Vec<i8> {
+    let entry = |index: usize| {
+        let (node, colour) = (index / 3, index % 3);
+        let level = 16 * (node / 17usize.pow(2 - colour as u32) % 17) as i64;
+        match kind {
+            Kind::Noise => random(seed, index, -127, 127),
+            Kind::Smooth => (level - 127 + random(seed, index, -20, 20)).clamp(-127, 127),
+            Kind::Extreme => extreme(seed, index, 127, -128),
+        }
+    };
+    (0..17 * 17 * 17 * 3)
+        .map(|index| entry(index) as i8)
+        .collect()
 }
 
 /// A 1-D table of 256 entries.
@@ -110,7 +126,11 @@ pub fn thresholds(size: usize, fraction_bits: u32) -> Vec<i32> {
 
 /// A model with generated tables for any graph, each branch from a seed of its own.
 pub fn model(graph: &Graph, kind: Kind, seed: u64) -> Model {
-    let mut tables = Vec::new();
+    let connected = graph.connect.map(|table| {
+        assert_eq!(table.interval, 4, "the generator makes 17 nodes an axis");
+        connect(kind, seed)
+    });
+    let mut stages = Vec::new();
     for (index, stage) in graph.stages.iter().enumerate() {
         let last = index + 1 == graph.stages.len();
         let branches = stage.branches.iter().enumerate().map(|(number, branch)| {
@@ -134,8 +154,12 @@ pub fn model(graph: &Graph, kind: Kind, seed: u64) -> Model {
                 }),
             }
         });
-        tables.push(branches.collect());
+        stages.push(branches.collect());
     }
+    let tables = Tables {
+        connect: connected,
+        stages,
+    };
     Model::new(info(kind.name()), graph.clone(), tables).expect("generated tables fit their graph")
 }
 

@@ -16,7 +16,8 @@ use safetensors::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    BranchTables, Graph, Info, Model, ModelError, RcModule, RcTables, THRESHOLDS, TensorName,
+    BranchTables, CONNECT_TABLE, Graph, Info, Model, ModelError, RcModule, RcTables, THRESHOLDS,
+    Tables, TensorName,
     container::{Container, MAX_FILE_BYTES, Tensor, check_file_size},
 };
 
@@ -85,7 +86,12 @@ impl Model {
         graph.validate()?;
 
         let mut tensors = Tensors { unread: tensors };
-        let mut tables = Vec::with_capacity(graph.stages.len());
+        let connect = graph.connect.map(|connect| {
+            let name = CONNECT_TABLE.to_owned();
+            tensors.read_i8(name, &connect.table_shape())
+        });
+        let connect = connect.transpose()?;
+        let mut stages = Vec::with_capacity(graph.stages.len());
         for (index, stage) in graph.stages.iter().enumerate() {
             let branches = stage.branches.iter().enumerate();
             let branches = branches.map(|(number, branch)| {
@@ -98,10 +104,10 @@ impl Model {
                     },
                 })
             });
-            tables.push(branches.collect::<Result<_, ModelError>>()?);
+            stages.push(branches.collect::<Result<_, ModelError>>()?);
         }
         tensors.refuse_unread()?;
-        Self::new(info, graph, tables)
+        Self::new(info, graph, Tables { connect, stages })
     }
 
     /// The bytes of the model's file. The same model gives the same bytes.
@@ -128,13 +134,17 @@ impl Model {
 
     fn owned_tensors(&self) -> Vec<(String, Dtype, Vec<usize>, Vec<u8>)> {
         let mut tensors = Vec::new();
+        let bytes = |entries: &[i8]| entries.iter().map(|entry| entry.cast_unsigned()).collect();
+        if let (Some(connect), Some(table)) = (&self.graph.connect, self.connect()) {
+            let shape = connect.table_shape().to_vec();
+            tensors.push((CONNECT_TABLE.to_owned(), Dtype::I8, shape, bytes(table)));
+        }
         for (index, stage) in self.graph.stages.iter().enumerate() {
             for (number, branch) in stage.branches.iter().enumerate() {
-                let tables = &self.tables[index][number];
+                let tables = &self.tables()[index][number];
                 let name = TensorName::new(index, number);
-                let entries = tables.table.iter().map(|entry| entry.cast_unsigned());
                 let shape = self.graph.table_shape(index, branch);
-                tensors.push((name.table(), Dtype::I8, shape, entries.collect()));
+                tensors.push((name.table(), Dtype::I8, shape, bytes(&tables.table)));
                 if let (Some(module), Some(rc)) = (&branch.rc, &tables.rc) {
                     let data = rc
                         .contributions

@@ -25,8 +25,20 @@ pub struct Graph {
     pub scale: u32,
     /// What a coordinate outside the image reads, in every stage.
     pub border: Border,
+    /// The table that mixes red, green and blue before the first stage, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
     /// 1..=8 stages; stage `t` (from 1) makes plane `t`, and plane 0 is the source.
     pub stages: Vec<Stage>,
+}
+
+/// A table from the three colours of one pixel to three new ones, with simplex interpolation (ARITHMETIC section 8). Plane 0
+/// of every stage is then one of the new colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connect {
+    /// Interval bits of the table at 8-bit depth, 3..=6; an axis has `2^(8-interval)+1` nodes.
+    pub interval: u32,
 }
 
 /// The rule for coordinates outside a plane.
@@ -195,8 +207,34 @@ impl Stage {
     /// Nodes along an axis of this stage's simplex tables: `2^(8-interval)+1`.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        (1 << (8 - self.interval)) + 1
+        nodes(self.interval)
     }
+}
+
+/// Four bits, as the papers' other tables.
+impl Default for Connect {
+    fn default() -> Self {
+        Self { interval: 4 }
+    }
+}
+
+impl Connect {
+    /// Nodes along an axis of the table: `2^(8-interval)+1`.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        nodes(self.interval)
+    }
+
+    /// Entries of the table, as the shape of its tensor: axes red, green, blue, then the three colours that come out.
+    #[must_use]
+    pub fn table_shape(&self) -> [usize; 4] {
+        let nodes = self.nodes();
+        [nodes, nodes, nodes, 3]
+    }
+}
+
+fn nodes(interval: u32) -> usize {
+    (1 << (8 - interval)) + 1
 }
 
 impl RcModule {
@@ -260,6 +298,9 @@ impl Graph {
     /// [`ModelError::Invalid`] names the stage, branch and field.
     pub fn validate(&self) -> Result<(), ModelError> {
         within("scale", self.scale, 1, MAX_SCALE)?;
+        if let Some(connect) = &self.connect {
+            within("connect, interval", connect.interval, 3, 6)?;
+        }
         within("stages", self.stages.len(), 1, MAX_STAGES)?;
         for (index, stage) in self.stages.iter().enumerate() {
             let at = format!("stage {}", index + 1);

@@ -16,8 +16,8 @@ pub use container::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
 pub use error::ModelError;
 pub use file::FORMAT_VERSION;
 pub use graph::{
-    Border, Branch, Graph, MAX_BRANCHES, MAX_OFFSET, MAX_RC_SIZE, MAX_SCALE, MAX_STAGES, Offset,
-    Pattern, RcModule, Rounding, Stage, rotate_offset, rotate_sub_pixel,
+    Border, Branch, Connect, Graph, MAX_BRANCHES, MAX_OFFSET, MAX_RC_SIZE, MAX_SCALE, MAX_STAGES,
+    Offset, Pattern, RcModule, Rounding, Stage, rotate_offset, rotate_sub_pixel,
 };
 pub use installed::FOLDERS_VARIABLE;
 pub use notation::PRESETS;
@@ -30,7 +30,7 @@ pub const THRESHOLDS: usize = 254;
 pub struct Model {
     info: Info,
     graph: Graph,
-    tables: Vec<Vec<BranchTables>>,
+    tables: Tables,
 }
 
 /// What a model says of itself.
@@ -44,6 +44,25 @@ pub struct Info {
     /// Where the tables came from: data, command, seed, figures. Free form; never interpreted.
     #[serde(default)]
     pub provenance: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The numbers of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// [`Connect::table_shape`] entries, last axis fastest. Present exactly if the graph has a [`Graph::connect`].
+    pub connect: Option<Vec<i8>>,
+    /// By stage and branch as in the graph.
+    pub stages: Vec<Vec<BranchTables>>,
+}
+
+/// Of a graph that does not mix colours.
+impl From<Vec<Vec<BranchTables>>> for Tables {
+    fn from(stages: Vec<Vec<BranchTables>>) -> Self {
+        Self {
+            connect: None,
+            stages,
+        }
+    }
 }
 
 /// The numbers of one branch.
@@ -66,20 +85,16 @@ pub struct RcTables {
 }
 
 impl Model {
-    /// Joins a graph and its tables, one list of branches for each stage.
+    /// Joins a graph and its tables; those of a graph that does not mix colours are one list of branches for each stage.
     ///
     /// # Errors
     /// [`ModelError::Invalid`] if the graph breaks a rule of the format or a table does not fit it.
-    pub fn new(
-        info: Info,
-        graph: Graph,
-        tables: Vec<Vec<BranchTables>>,
-    ) -> Result<Self, ModelError> {
+    pub fn new(info: Info, graph: Graph, tables: impl Into<Tables>) -> Result<Self, ModelError> {
         graph.validate()?;
         let model = Self {
             info,
             graph,
-            tables,
+            tables: tables.into(),
         };
         model.validate_tables()?;
         Ok(model)
@@ -100,7 +115,13 @@ impl Model {
     /// The tables of each branch, by stage and branch as in the graph.
     #[must_use]
     pub fn tables(&self) -> &[Vec<BranchTables>] {
-        &self.tables
+        &self.tables.stages
+    }
+
+    /// The entries of the table that mixes red, green and blue, if the model has one.
+    #[must_use]
+    pub fn connect(&self) -> Option<&[i8]> {
+        self.tables.connect.as_deref()
     }
 
     /// Output pixels a side for each input pixel, 1..=4.
@@ -110,12 +131,18 @@ impl Model {
     }
 
     fn validate_tables(&self) -> Result<(), ModelError> {
+        let entries = self
+            .graph
+            .connect
+            .map_or(0, |connect| connect.table_shape().iter().product::<usize>());
+        let found = self.connect().map_or(0, <[i8]>::len);
+        expect_len(CONNECT_TABLE.to_owned(), found, entries)?;
         let stages = self.graph.stages.len();
-        if self.tables.len() != stages {
-            let found = format!("tables for {} stages", self.tables.len());
+        if self.tables().len() != stages {
+            let found = format!("tables for {} stages", self.tables().len());
             return Err(ModelError::invalid("tables", found, stages.to_string()));
         }
-        for (index, (stage, tables)) in self.graph.stages.iter().zip(&self.tables).enumerate() {
+        for (index, (stage, tables)) in self.graph.stages.iter().zip(self.tables()).enumerate() {
             let branches = stage.branches.len();
             if tables.len() != branches {
                 let at = format!("stage {}", index + 1);
@@ -140,6 +167,9 @@ impl fmt::Debug for Model {
             .finish_non_exhaustive()
     }
 }
+
+/// Name of the tensor that mixes colours.
+const CONNECT_TABLE: &str = "connect.table";
 
 /// Names of a branch's tensors in the file; stages and branches count from 1.
 #[derive(Clone, Copy)]

@@ -5,9 +5,10 @@
 //! - a number: an RC module of that size before a 4-D table, pattern s or the letter that follows (`5`, `5d`),
 //! - a number and `'`: an RC module before a 1-D table (`7'`),
 //!
-//! and reads the plane just before, or plane `k` after `@k`. `s 7 ; d@0 5@0 ; s@1 s@2 s@0` has three stages.
+//! and reads the plane just before, or plane `k` after `@k`. `s 7 ; d@0 5@0 ; s@1 s@2 s@0` has three stages. `connect ;` in
+//! front is a table that mixes the three colours before the first stage: `connect ; s d y ; s d y`, or `connect ; mulut`.
 
-use super::{Border, Branch, Graph, ModelError, Pattern, RcModule, Rounding, Stage};
+use super::{Border, Branch, Connect, Graph, ModelError, Pattern, RcModule, Rounding, Stage};
 
 /// Graphs that the papers and this project know by name.
 pub const PRESETS: [(&str, &str); 3] = [
@@ -16,6 +17,9 @@ pub const PRESETS: [(&str, &str); 3] = [
     ("rclut", "3 5 7 ; 3' 5 7'"),
 ];
 
+/// The word for a table that mixes colours.
+const CONNECT: &str = "connect";
+
 impl Graph {
     /// A graph from a preset's name or from the notation of this module, with 4-bit intervals, edge borders, RC
     /// windows that start at the pixel, 256 entries and 12 fraction bits.
@@ -23,6 +27,7 @@ impl Graph {
     /// # Errors
     /// [`ModelError::Invalid`] names the stage and the word that is not a branch.
     pub fn parse(text: &str, scale: u32) -> Result<Self, ModelError> {
+        let (connect, text) = Self::split_connect(text);
         let preset = PRESETS.iter().find(|(name, _)| *name == text.trim());
         let text = preset.map_or(text, |(_, notation)| notation);
         let stages: Vec<&str> = text.split(';').collect();
@@ -43,10 +48,20 @@ impl Graph {
         let graph = Self {
             scale,
             border: Border::Edge,
+            connect,
             stages: stages.collect::<Result<_, ModelError>>()?,
         };
         graph.validate()?;
         Ok(graph)
+    }
+
+    /// The table in front, if the notation starts with one, and the stages.
+    #[must_use]
+    pub fn split_connect(text: &str) -> (Option<Connect>, &str) {
+        match text.split_once(';') {
+            Some((word, stages)) if word.trim() == CONNECT => (Some(Connect::default()), stages),
+            _ => (None, text),
+        }
     }
 
     /// The graph in the notation of this module; patterns without a letter appear as their offsets.
@@ -58,7 +73,9 @@ impl Graph {
             let words: Vec<String> = words.map(|branch| branch.notation(index)).collect();
             words.join(" ")
         });
-        stages.collect::<Vec<_>>().join(" ; ")
+        let connect = self.connect.map(|_| CONNECT.to_owned());
+        let parts = connect.into_iter().chain(stages);
+        parts.collect::<Vec<_>>().join(" ; ")
     }
 }
 
@@ -130,14 +147,17 @@ mod tests {
             "s d y ; s d y",
             "3 5 7 ; 3' 5 7'",
             "s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s 5d@0 s@0",
+            "connect ; s",
         ] {
             assert_eq!(Graph::parse(text, 2).unwrap().notation(), text);
         }
+        let preset = Graph::parse("connect ; mulut", 2).unwrap();
+        assert_eq!(preset.notation(), "connect ; s d y ; s d y");
     }
 
     #[test]
     fn a_word_that_is_no_branch_is_named() {
-        for word in ["q", "5q", "'", "s@x", "ss", "0", "16", "s@1"] {
+        for word in ["q", "5q", "'", "s@x", "ss", "0", "16", "s@1", "connect"] {
             let error = Graph::parse(word, 2).unwrap_err().to_string();
             assert!(error.contains("stage 1"), "{word}: {error}");
         }
