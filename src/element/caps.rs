@@ -6,7 +6,7 @@ use std::fmt::Write;
 use gst::glib;
 use gst::prelude::*;
 use gst::{Caps, CapsFeatures, CapsFeaturesRef, CapsRef, IntRange, Structure, StructureRef};
-use gst_video::{VideoChromaSite, VideoInfo};
+use gst_video::{VideoChromaSite, VideoFormatInfo, VideoInfo};
 
 use super::format::FORMATS;
 
@@ -36,6 +36,18 @@ pub fn template() -> Caps {
     let mut template = memory;
     template.make_mut().append(anywhere);
     template
+}
+
+/// The formats with red, green and blue in each pixel, wherever they are: what a model that mixes colours takes.
+pub fn colours() -> Caps {
+    let formats = FORMATS.into_iter();
+    let formats = formats.filter(|format| VideoFormatInfo::from_format(*format).is_rgb());
+    let mut colours = gst_video::VideoCapsBuilder::new()
+        .format_list(formats)
+        .build();
+    let features = CapsFeatures::new_any();
+    colours.make_mut().set_features_simple(Some(features));
+    colours
 }
 
 /// The same template for both pads.
@@ -215,6 +227,18 @@ pub fn chroma_site(caps: &CapsRef) -> VideoChromaSite {
         Some(site) => site,
         None => implied().unwrap_or(VideoChromaSite::empty()),
     }
+}
+
+/// Says why frames of fixed caps do not go through a model that mixes colours; nothing if they would.
+pub fn colour_refusal(caps: &CapsRef, model: &str) -> Option<String> {
+    let format = caps.structure(0)?.get::<&str>("format").ok()?;
+    let fits = caps.can_intersect(&colours());
+    (!fits).then(|| {
+        format!(
+            "model {model} mixes red, green and blue, which frames of format {format} do not hold: put `videoconvert ! \
+             video/x-raw,format=RGB` before"
+        )
+    })
 }
 
 /// Says why frames of fixed caps cannot be scaled by any of `scales` to what `downstream` takes, and what would help.

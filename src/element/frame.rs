@@ -68,6 +68,8 @@ pub struct Plan {
     workers: Arc<Workers>,
     /// Unpacked samples of one component, before and after; empty if none needs unpacking.
     unpacked: [Vec<u16>; 2],
+    /// The same of red, green and blue, for a model that mixes them.
+    colours: [Vec<u16>; 3],
 }
 
 /// What differs from frame to frame.
@@ -180,6 +182,7 @@ impl Plan {
             resamplers: interpolations.into_iter().map(resampler).collect(),
             workers: workers.clone(),
             unpacked: Default::default(),
+            colours: Default::default(),
         }
     }
 
@@ -193,13 +196,19 @@ impl Plan {
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), FrameError> {
+        if let Some(upscaler) = look.upscaler.as_deref_mut()
+            && upscaler.connects()
+        {
+            self.connect(upscaler, source)?;
+        }
         let Self {
             jobs,
             resamplers,
             workers,
             unpacked: [before, after],
+            ..
         } = self;
-        for (job, history) in jobs {
+        for (number, (job, history)) in jobs.iter_mut().enumerate() {
             let (from, from_layout) = job.source(source).map_err(FrameError::Input)?;
             let (to, to_layout) = job.destination(destination).map_err(FrameError::Output)?;
             let input = |error: PlaneError| FrameError::Input(error.into());
@@ -211,19 +220,56 @@ impl Plan {
                 (_, None) => {
                     let from = Plane::with_layout(from, from_layout).map_err(input)?;
                     let mut to = PlaneMut::with_layout(to, to_layout).map_err(output)?;
-                    job.make(look, history, resamplers, &from, &mut to)?;
+                    job.make(look, (number, history), resamplers, &from, &mut to)?;
                 }
                 (_, Some(packing)) => {
                     let from = packing.read(from, from_layout, before, workers);
                     let from = from.map_err(input)?;
-                    let make =
-                        |to: &mut PlaneMut<u16>| job.make(look, history, resamplers, &from, to);
+                    let make = |to: &mut PlaneMut<u16>| {
+                        job.make(look, (number, history), resamplers, &from, to)
+                    };
                     let made = packing.write(to, to_layout, after, workers, make);
                     made.map_err(output)??;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Has the model mix the frame's colours, components 0 to 2. Caps of other formats are not taken for such a model.
+    fn connect(
+        &mut self,
+        upscaler: &mut Upscaler,
+        source: &VideoFrameRef<&gst::BufferRef>,
+    ) -> Result<(), FrameError> {
+        let [(red, _), (green, _), (blue, _), ..] = &self.jobs[..] else {
+            return Ok(());
+        };
+        let colours = [red, green, blue];
+        if colours.iter().any(|job| job.component.role != Role::Detail) {
+            return Ok(());
+        }
+        let input = |error: PlaneError| FrameError::Input(error.into());
+        let [Some(reds), Some(greens), Some(blues)] = colours.map(Job::packing) else {
+            let plane = |job: &Job| {
+                let (from, layout) = job.source(source).map_err(FrameError::Input)?;
+                Plane::with_layout(from, layout).map_err(input)
+            };
+            let planes = [&plane(red)?, &plane(green)?, &plane(blue)?];
+            return Ok(upscaler.connect_u8(planes)?);
+        };
+        let [red_samples, green_samples, blue_samples] = &mut self.colours;
+        let workers = &self.workers;
+        let plane = |job: &Job, packing: Packing, samples| {
+            let (from, layout) = job.source(source).map_err(FrameError::Input)?;
+            packing.read(from, layout, samples, workers).map_err(input)
+        };
+        let planes = [
+            &plane(red, reds, red_samples)?,
+            &plane(green, greens, green_samples)?,
+            &plane(blue, blues, blue_samples)?,
+        ];
+        Ok(upscaler.connect_u16(planes, red.component.working_depth())?)
     }
 }
 
@@ -274,11 +320,11 @@ impl Job {
         }
     }
 
-    /// Makes the component's plane.
+    /// Makes the plane of the component of this number.
     fn make<T: Sample>(
         &self,
         look: &mut Look,
-        history: &mut History,
+        (number, history): (usize, &mut History),
         resamplers: &mut [Resampler],
         from: &Plane<T>,
         to: &mut PlaneMut<T>,
@@ -290,7 +336,10 @@ impl Job {
         let plain = (look.split.clamp(0.0, 1.0) * to.width() as f64).round() as usize;
         match &mut look.upscaler {
             Some(upscaler) if plain < to.width() => {
-                look.reuse += T::look_up(upscaler, history, from, to, depth)?;
+                look.reuse += match upscaler.connects() {
+                    true => T::colour(upscaler, history, number, to)?,
+                    false => T::look_up(upscaler, history, from, to, depth)?,
+                };
             }
             _ => return T::resample(&mut resamplers[0], from, to, depth),
         }
@@ -355,6 +404,14 @@ trait Sample: Copy {
         depth: u32,
     ) -> Result<Reuse, UpscaleError>;
 
+    /// One of the colours that the model has mixed.
+    fn colour(
+        upscaler: &mut Upscaler,
+        history: &mut History,
+        number: usize,
+        to: &mut PlaneMut<Self>,
+    ) -> Result<Reuse, UpscaleError>;
+
     fn resample(
         resampler: &mut Resampler,
         from: &Plane<Self>,
@@ -384,6 +441,15 @@ impl Sample for u8 {
         _depth: u32,
     ) -> Result<Reuse, UpscaleError> {
         upscaler.plane_u8_after(history, from, to)
+    }
+
+    fn colour(
+        upscaler: &mut Upscaler,
+        history: &mut History,
+        number: usize,
+        to: &mut PlaneMut<Self>,
+    ) -> Result<Reuse, UpscaleError> {
+        upscaler.colour_u8_after(history, number, to)
     }
 
     fn resample(
@@ -419,6 +485,15 @@ impl Sample for u16 {
         depth: u32,
     ) -> Result<Reuse, UpscaleError> {
         upscaler.plane_u16_after(history, from, to, depth)
+    }
+
+    fn colour(
+        upscaler: &mut Upscaler,
+        history: &mut History,
+        number: usize,
+        to: &mut PlaneMut<Self>,
+    ) -> Result<Reuse, UpscaleError> {
+        upscaler.colour_u16_after(history, number, to)
     }
 
     fn resample(

@@ -167,9 +167,13 @@ impl Rclut {
         let reason = match checked {
             Some(Err(conflict)) => conflict.to_string(),
             _ => {
-                let pad = self.obj().src_pad().peer();
-                let downstream = pad.map_or(gst::Caps::new_any(), |pad| pad.query_caps(None));
-                caps::refusal(caps, &settings.scales(), &downstream)
+                let mixing = settings.connects();
+                let colours = mixing.and_then(|model| caps::colour_refusal(caps, &model));
+                colours.unwrap_or_else(|| {
+                    let pad = self.obj().src_pad().peer();
+                    let downstream = pad.map_or(gst::Caps::new_any(), |pad| pad.query_caps(None));
+                    caps::refusal(caps, &settings.scales(), &downstream)
+                })
             }
         };
         gst::error_msg!(gst::StreamError::Format, ("Cannot upscale: {reason}"))
@@ -301,7 +305,15 @@ impl BaseTransformImpl for Rclut {
         let settings = self.settings();
         let other = match settings.is_passthrough() {
             true => caps.clone(),
-            false => caps::transformed(caps, direction, &settings.scales()),
+            false => {
+                let other = caps::transformed(caps, direction, &settings.scales());
+                match settings.connects() {
+                    Some(_) => {
+                        other.intersect_with_mode(&caps::colours(), gst::CapsIntersectMode::First)
+                    }
+                    None => other,
+                }
+            }
         };
         gst::trace!(
             CAT,

@@ -139,6 +139,16 @@ impl Selection {
             }
     }
 
+    /// The name of a model that mixes colours, if one may be negotiated: frames must then hold red, green and blue.
+    pub fn connects(&self) -> Option<String> {
+        let models = self
+            .scales()
+            .into_iter()
+            .filter_map(|scale| self.model(scale).ok()?);
+        let mut mixing = models.filter(|model| model.connect().is_some());
+        mixing.next().map(|model| model.info().name.clone())
+    }
+
     /// Whether every frame passes untouched, whatever it is.
     pub fn is_passthrough(&self) -> bool {
         matches!(self.source, Source::Family(_)) && self.scale == Scale::One

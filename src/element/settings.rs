@@ -54,6 +54,11 @@ impl Settings {
         }
     }
 
+    /// The name of a model that mixes colours, if frames may go through one.
+    pub fn connects(&self) -> Option<String> {
+        self.selection.as_ref().and_then(Selection::connects)
+    }
+
     /// Whether every frame passes untouched.
     pub fn is_passthrough(&self) -> bool {
         let selection = self.selection.as_ref();
