@@ -178,24 +178,38 @@ impl PairFiles {
     }
 }
 
-/// The image, `scale` times larger, each of its planes upscaled by the model.
+/// The image, `scale` times larger, each of its planes upscaled by the model, once its colours are mixed if the model does
+/// that.
 ///
 /// # Errors
 /// As the engine's.
 pub fn upscale(upscaler: &mut Upscaler, low: &Image) -> Result<Image> {
     let (width, height) = (low.width * upscaler.scale(), low.height * upscaler.scale());
-    let planes = low.planes.iter().map(|plane| {
+    let connects = upscaler.connects();
+    if connects {
+        let colours = low.colours();
+        let plane = |colour: usize| Plane::new(colours[colour], low.width, low.height, low.width);
+        upscaler.connect_u8([&plane(0)?, &plane(1)?, &plane(2)?])?;
+    }
+    let count = if connects { 3 } else { low.planes.len() };
+    let planes = (0..count).map(|number| {
         let mut out = vec![0; width * height];
-        let source = Plane::new(plane, low.width, low.height, low.width)?;
-        upscaler.plane_u8(&source, &mut PlaneMut::new(&mut out, width, height, width)?)?;
+        let mut to = PlaneMut::new(&mut out, width, height, width)?;
+        if connects {
+            upscaler.colour_u8(number, &mut to)?;
+        } else {
+            let source = Plane::new(&low.planes[number], low.width, low.height, low.width)?;
+            upscaler.plane_u8(&source, &mut to)?;
+        }
         Ok(out)
     });
     let planes = planes.collect::<Result<_>>()?;
-    Ok(Image {
+    let upscaled = Image {
         width,
         height,
         planes,
-    })
+    };
+    Ok(upscaled.coloured_as(low))
 }
 
 /// Scores of an upscaled image. `scale` pixels on each side do not count for PSNR, as in the papers.

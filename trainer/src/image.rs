@@ -8,6 +8,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use image::{DynamicImage, GrayImage, ImageReader, RgbImage};
 
+use crate::grow::photos::luma;
+
 /// File name extensions that [`list`] takes for images.
 pub const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
@@ -82,6 +84,24 @@ impl Image {
             _ => RgbImage::from_raw(width, height, samples).map(Into::into),
         };
         picture.expect("planes hold width * height samples")
+    }
+
+    /// Red, green and blue; three times the same of a grey image.
+    #[must_use]
+    pub fn colours(&self) -> [&Vec<u8>; 3] {
+        [0, 1, 2].map(|colour| &self.planes[colour.min(self.planes.len() - 1)])
+    }
+
+    /// The image, or its luma if `like` is grey.
+    #[must_use]
+    pub fn coloured_as(self, like: &Self) -> Self {
+        if self.planes.len() == like.planes.len() {
+            return self;
+        }
+        Self {
+            planes: vec![luma(&self)],
+            ..self
+        }
     }
 
     /// The top left part whose width and height are the largest multiples of `factor` (the papers' "modcrop").

@@ -29,6 +29,12 @@ impl Args {
     pub(super) fn run(self) -> Result<()> {
         let model = find_model(&self.model, self.scale)?;
         let graph = model.graph();
+        ensure!(
+            graph.connect.is_none(),
+            "model {}: found graph `{}`, expected one that does not mix colours: the published files have no place for that",
+            self.model,
+            graph.notation()
+        );
         let single = graph.stages.len() == 1 && graph.stages[0].branches.len() == 1;
         let release = match self.release {
             Some(Release::Srlut) if !single => bail!(

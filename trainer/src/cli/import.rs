@@ -115,6 +115,11 @@ impl Args {
     pub(super) fn run(self) -> Result<()> {
         let mut graph = Graph::parse(&self.graph, self.scale)
             .with_context(|| format!("graph `{}`", self.graph))?;
+        ensure!(
+            graph.connect.is_none(),
+            "graph `{}`: expected one that does not mix colours, which no published file holds",
+            self.graph
+        );
         graph.border = match (self.border, self.graph.as_str()) {
             (Some(BorderName::Reflect), _) | (None, "srlut") => Border::Reflect,
             _ => Border::Edge,

@@ -29,6 +29,8 @@ struct Cost {
 
 /// Entries that simplex interpolation reads.
 const SIMPLEX_VERTICES: usize = 5;
+/// Entries of the table that mixes colours, for each of them.
+const COLOUR_VERTICES: usize = 4;
 const ROTATIONS: usize = 4;
 
 impl Cost {
@@ -86,6 +88,20 @@ fn print_branches(model: &Model) {
     println!("\nstage branch  tables (bytes)  look-ups/px  operations/px");
     let mut total = Cost::default();
     let mut total_bytes = 0;
+    if let Some(table) = model.connect() {
+        // For each colour, as the stages are counted.
+        let (look_ups, operations) = (COLOUR_VERTICES, 2 * COLOUR_VERTICES);
+        let bytes = table.len();
+        println!(
+            "{:<5} {:<8} {bytes:>14} {look_ups:>12} {operations:>14}",
+            "-", "connect"
+        );
+        total = Cost {
+            look_ups,
+            operations,
+        };
+        total_bytes = bytes;
+    }
     for (index, (stage, tables)) in graph.stages.iter().zip(model.tables()).enumerate() {
         for (branch, tables) in stage.branches.iter().zip(tables) {
             let cost = Cost::of(graph, index, branch);

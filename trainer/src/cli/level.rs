@@ -28,6 +28,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let model = find_model(&self.model, None)?;
+        Net::takes(model.graph())?;
         let mut net = Net::from_model(&model);
         let levelness = level(&mut net);
         let mut provenance = model.info().provenance.clone();

@@ -28,7 +28,7 @@ use crate::{
     after_help = "Example:\n  rclut-trainer train --model rclut --scale 2 --train-dir photos --total-iter 20000 --exp-dir runs/rclut-x2\n  \
     rclut-trainer convert runs/rclut-x2/best.safetensors -o rclut-x2.safetensors\n\n\
     --model is a preset (srlut, mulut, rclut, rc-srlut, rc-mulut) or a graph such as '3 5 7 ; 3\\' 5 7\\' s@0': letters are \
-    patterns (s d y e h o f, or j for one whose offsets are learned), numbers RC modules."
+    patterns (s d y e h o f, or j for one whose offsets are learned), numbers RC modules; 'connect ; ' in front mixes colours."
 )]
 pub struct Args {
     /// Preset or graph; without it --stages and --modes
@@ -40,6 +40,9 @@ pub struct Args {
     /// Patterns of a stage: letters of s d y e h o f j
     #[arg(long, default_value = "sdy")]
     modes: String,
+    /// Mix red, green and blue before the first stage; the same as 'connect ; ' before the graph
+    #[arg(long)]
+    connect: bool,
     /// Output pixels a side for each input pixel
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4))]
     scale: u32,
@@ -214,7 +217,7 @@ impl Args {
         {
             rc.origin = self.rc_origin;
         }
-        architecture.graph.validate()?;
+        architecture.validate()?;
         Ok(architecture)
     }
 }
@@ -249,6 +252,9 @@ impl Watcher for Shown {
             patches_per_second,
             loss,
         } = status;
+        if self.connect {
+            architecture.graph.connect.get_or_insert_default();
+        }
         // The papers' code shows the same figure.
         let psnr = -10.0 * loss.log10();
         let message = format!("{patches_per_second:.1} patches/s, loss {loss:.6} ({psnr:.2} dB)");

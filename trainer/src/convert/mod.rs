@@ -13,7 +13,7 @@ pub mod compare;
 pub mod rc;
 
 use anyhow::{Context, Result, ensure};
-use gstrclut::engine::model::{BranchTables, Graph, Info, Model, Pattern};
+use gstrclut::engine::model::{BranchTables, Graph, Info, Model, Pattern, Tables};
 use tch::{Device, Kind, Tensor};
 
 use crate::network::{BranchNetwork, Network};
@@ -37,7 +37,13 @@ pub fn to_model(network: &Network, interval: u32, info: Info) -> Result<Model> {
     let _no_grad = tch::no_grad_guard();
     let device = network.device();
     let mut graph = network.architecture().graph.clone();
-    let mut tables = Vec::new();
+    let connect = network.connect().zip(graph.connect.as_mut());
+    let connect = connect.map(|(network, table)| {
+        table.interval = interval;
+        let values = grid(&axis(table.nodes(), 1 << interval), 3);
+        read_out(&network.table_entries(&values.to_device(device)))
+    });
+    let mut stages = Vec::new();
     for (index, branches) in network.stages().iter().enumerate() {
         graph.stages[index].interval = interval;
         let mut stage = Vec::with_capacity(branches.len());
@@ -47,9 +53,9 @@ pub fn to_model(network: &Network, interval: u32, info: Info) -> Result<Model> {
                 convert_branch(branch, device, &mut graph, (index, number)).with_context(at)?,
             );
         }
-        tables.push(stage);
+        stages.push(stage);
     }
-    Ok(Model::new(info, graph, tables)?)
+    Ok(Model::new(info, graph, Tables { connect, stages })?)
 }
 
 fn convert_branch(
@@ -68,14 +74,17 @@ fn convert_branch(
     };
     let values = match branch.pattern {
         Pattern::Point => axis(256, 1).unsqueeze(0),
-        Pattern::Simplex(_) => grid(&axis(nodes, 1 << interval)),
+        Pattern::Simplex(_) => grid(&axis(nodes, 1 << interval), 4),
     };
-    let entries = network.table_entries(&values.to_device(device));
-    // The file has the outputs last.
+    let table = read_out(&network.table_entries(&values.to_device(device)));
+    Ok(BranchTables { table, rc })
+}
+
+/// `[outputs, entries]` whole numbers as a table, which has the outputs last.
+fn read_out(entries: &Tensor) -> Vec<i8> {
     let entries = entries.transpose(0, 1).contiguous().flatten(0, 1);
     let entries = entries.to_kind(Kind::Int8).to_device(Device::Cpu);
-    let table = Vec::try_from(entries).expect("a vector of entries");
-    Ok(BranchTables { table, rc })
+    Vec::try_from(entries).expect("a vector of entries")
 }
 
 /// The values in [0, 1] (the last one above) of so many nodes, `step` levels apart.
@@ -83,13 +92,14 @@ fn axis(nodes: usize, step: i64) -> Tensor {
     Tensor::arange(nodes as i64, (Kind::Double, Device::Cpu)) * step / 255.0
 }
 
-/// Every combination of four nodes, the last axis fastest: `[4, nodes^4]`.
-fn grid(axis: &Tensor) -> Tensor {
+/// Every combination of as many nodes as there are axes, the last axis fastest: `[axes, nodes^axes]`.
+fn grid(axis: &Tensor, axes: usize) -> Tensor {
     let nodes = axis.size()[0];
-    let axes = (0..4).map(|dimension| {
-        let mut shape = [1; 4];
+    let axes = (0..axes).map(|dimension| {
+        let mut shape = vec![1; axes];
         shape[dimension] = nodes;
-        axis.view(shape).expand([nodes; 4], false).flatten(0, 3)
+        let all = axis.view(&shape[..]).expand(vec![nodes; axes], false);
+        all.flatten(0, -1)
     });
     Tensor::stack(&axes.collect::<Vec<_>>(), 0)
 }

@@ -1,5 +1,6 @@
 //! The network that grows: a graph of the format with real numbers in its tables.
 
+use anyhow::{Result, ensure};
 use gstrclut::engine::model::{
     self, BranchTables, Graph, Info, Model, ModelError, Pattern, Rounding, Stage,
 };
@@ -73,7 +74,21 @@ impl Net {
         identity_table(&self.graph, index, branch, interval)
     }
 
-    /// The network of a finished model.
+    /// Checks that a graph is one whose tables can be trained here, on one plane at a time.
+    ///
+    /// # Errors
+    /// If it mixes colours; the message says what does train such a graph.
+    pub fn takes(graph: &Graph) -> Result<()> {
+        ensure!(
+            graph.connect.is_none(),
+            "graph `{}`: its tables cannot be grown, tuned or levelled, which works on one plane at a time, since it mixes \
+             colours; `train` and `convert` make such models",
+            graph.notation()
+        );
+        Ok(())
+    }
+
+    /// The network of a finished model, of a graph that it takes.
     #[must_use]
     pub fn from_model(model: &Model) -> Self {
         let graph = model.graph().clone();

@@ -18,7 +18,7 @@ const DRAWN: usize = 16;
 /// The least contrast that a patch is brought to.
 const LEAST_CONTRAST: f32 = 0.5;
 
-/// A square to learn from.
+/// A square to learn from: one plane of it, or red, green and blue one after the other.
 #[derive(Clone, Debug)]
 pub struct Patch {
     /// Low-resolution levels, row by row.
@@ -54,6 +54,7 @@ pub struct Sampler<'a> {
     seed: u64,
     scale: usize,
     crop: usize,
+    in_colour: bool,
 }
 
 /// What a patch is cut from a photograph's planes.
@@ -77,7 +78,14 @@ impl<'a> Sampler<'a> {
             seed,
             scale,
             crop,
+            in_colour: false,
         }
+    }
+
+    /// The same, of patches with red, green and blue.
+    #[must_use]
+    pub fn in_colour(self, in_colour: bool) -> Self {
+        Self { in_colour, ..self }
     }
 
     /// The patches of a step; the same for the same seed, whatever was drawn before.
@@ -106,9 +114,10 @@ impl<'a> Sampler<'a> {
                 .map(|v| f32::from(*v))
                 .collect::<Vec<_>>()
         };
+        let colours = if self.in_colour { 3 } else { 1 };
         Patch {
-            source: levels(&low),
-            target: pixel_major(&levels(&high), side, self.scale),
+            source: levels(&low).repeat(colours),
+            target: pixel_major(&levels(&high), side, self.scale).repeat(colours),
         }
     }
 
@@ -125,19 +134,25 @@ impl<'a> Sampler<'a> {
         };
         // The network does not tell a quarter turn; of the eight ways to lay a square, two are left.
         let transposed = random.random();
-        let low = cut(&photo.low, component, (y, x), self.crop, transposed);
-        let side = self.crop * self.scale;
-        let high = cut(
-            &photo.high,
-            component,
-            (y * self.scale, x * self.scale),
-            side,
-            transposed,
-        );
         let mut patch = Patch {
-            source: low,
-            target: pixel_major(&high, side, self.scale),
+            source: Vec::new(),
+            target: Vec::new(),
         };
+        let (colours, last) = ([0, 1, 2], photo.low.planes.len() - 1);
+        let colours = colours.map(|colour| Component::Plane(last.min(colour)));
+        let components = if self.in_colour {
+            &colours[..]
+        } else {
+            &[component]
+        };
+        for component in components {
+            let low = cut(&photo.low, *component, (y, x), self.crop, transposed);
+            let side = self.crop * self.scale;
+            let place = (y * self.scale, x * self.scale);
+            let high = cut(&photo.high, *component, place, side, transposed);
+            patch.source.extend(low);
+            patch.target.extend(pixel_major(&high, side, self.scale));
+        }
         if random.random() {
             patch.change_contrast(random);
         }

@@ -176,6 +176,7 @@ impl Data {
 impl<'a> Run<'a> {
     fn start(options: &'a Options, watcher: &'a dyn Watcher) -> Result<Self> {
         let begin = Instant::now();
+        Net::takes(options.start.graph())?;
         let data = Data::load(options, watcher)?;
         let (learner, best) = match &options.start {
             Start::Graph(graph) => {

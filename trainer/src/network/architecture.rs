@@ -7,8 +7,12 @@ use clap::ValueEnum;
 use gstrclut::engine::model::{Graph, PRESETS};
 use serde::{Deserialize, Serialize};
 
+use super::connect::COLOURS;
+
 /// The letter of a pattern whose offsets are learned.
 const LEARNED: char = 'j';
+/// Most hidden features of a layer; bounds what a file can make us allocate.
+const MOST_FEATURES: i64 = 1024;
 /// Networks that the RC-LUT paper plugs its modules into, beside the presets of the graph: 5x5 for pattern s, 7x7 for d
 /// and 3x3 for y.
 const RC_PRESETS: [(&str, &str); 2] = [("rc-srlut", "5"), ("rc-mulut", "5 7 3 ; 5 7 3")];
@@ -79,16 +83,19 @@ impl Architecture {
     /// # Errors
     /// If the text is neither; the message names the word.
     pub fn parse(text: &str, scale: u32) -> Result<Self> {
+        let (connect, text) = Graph::split_connect(text);
         let text = text.trim();
         let preset = RC_PRESETS.iter().find(|(name, _)| *name == text);
         let notation = preset.map_or(text, |(_, notation)| notation);
-        let graph = Graph::parse(&notation.replace(LEARNED, "s"), scale).with_context(|| {
-            let names = PRESETS.iter().chain(&RC_PRESETS).map(|(name, _)| *name);
-            format!(
-                "graph `{text}` (presets: {})",
-                names.collect::<Vec<_>>().join(", ")
-            )
-        })?;
+        let mut graph =
+            Graph::parse(&notation.replace(LEARNED, "s"), scale).with_context(|| {
+                let names = PRESETS.iter().chain(&RC_PRESETS).map(|(name, _)| *name);
+                format!(
+                    "graph `{text}` (presets: {})",
+                    names.collect::<Vec<_>>().join(", ")
+                )
+            })?;
+        graph.connect = connect;
         let learned = notation.split(';').enumerate().flat_map(|(stage, words)| {
             let branches = words.split_whitespace().enumerate();
             let learned = branches.filter(|(_, word)| word.contains(LEARNED));
@@ -107,6 +114,22 @@ impl Architecture {
             bound: Bound::Tanh,
             rc_activation: RcActivation::None,
         })
+    }
+
+    /// Checks the graph and the number of features.
+    ///
+    /// # Errors
+    /// The message names what was found and what was expected.
+    pub fn validate(&self) -> Result<()> {
+        self.graph.validate()?;
+        // Colours are passed on from the start, by a feature each.
+        let least = self.graph.connect.map_or(1, |_| COLOURS);
+        ensure!(
+            (least..=MOST_FEATURES).contains(&self.features),
+            "features: found {}, expected {least}..={MOST_FEATURES}",
+            self.features
+        );
+        Ok(())
     }
 
     /// Whether the offsets of a branch are learned.

@@ -2,6 +2,7 @@
 //!
 //! - [`architecture`]: what a network is, from a preset, from modes and stages, or from a graph's notation.
 //! - [`unit`](mod@unit): four values in, one or `scale^2` values out; what a 4-D or 1-D table is read from.
+//! - [`connect`]: the colours of a pixel mixed before the first stage.
 //! - [`rc`]: the RC module, a window squashed to one value.
 //! - [`sampling`]: which pixels a unit reads, in all four rotations at once.
 //!
@@ -10,6 +11,7 @@
 //! rotations go through a layer in one matrix product.
 
 pub mod architecture;
+pub mod connect;
 pub mod rc;
 pub mod sampling;
 pub mod unit;
@@ -18,9 +20,10 @@ use gstrclut::engine::model::{Pattern, rotate_sub_pixel};
 use tch::{Device, Kind, Tensor, nn};
 
 pub use architecture::{Architecture, Block, Bound, RcActivation};
+use connect::ConnectNetwork;
 use rc::RcNetwork;
 use sampling::Taps;
-use unit::Unit;
+use unit::{DEPTH, Unit};
 
 use crate::image::Image;
 
@@ -33,6 +36,7 @@ pub fn round(values: &Tensor) -> Tensor {
 pub struct Network {
     architecture: Architecture,
     weights: nn::VarStore,
+    connect: Option<ConnectNetwork>,
     stages: Vec<Vec<BranchNetwork>>,
 }
 
@@ -70,6 +74,7 @@ impl Network {
                         &(&path / "unit"),
                         (architecture.block, architecture.bound),
                         architecture.features,
+                        DEPTH,
                         (taps.len() as i64, graph.outputs(index) as i64),
                     ),
                     taps,
@@ -78,9 +83,14 @@ impl Network {
             branches.collect()
         });
         let stages = stages.collect();
+        let connect = graph.connect.map(|_| {
+            let path = weights.root() / "connect";
+            ConnectNetwork::new(&(&path / "unit"), architecture.features)
+        });
         Self {
             architecture,
             weights,
+            connect,
             stages,
         }
     }
@@ -101,6 +111,12 @@ impl Network {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.stages[0][0].unit.kind()
+    }
+
+    /// What mixes the colours, if the network does.
+    #[must_use]
+    pub fn connect(&self) -> Option<&ConnectNetwork> {
+        self.connect.as_ref()
     }
 
     /// The branches of each stage.
@@ -131,9 +147,22 @@ impl Network {
         }
     }
 
-    /// `[batch, 1, height, width]` values in [0, 1] to `[batch, 1, scale * height, scale * width]` values that are
-    /// multiples of 1/255, not clamped.
+    /// `[batch, colours, height, width]` values in [0, 1] to `[batch, colours, scale * height, scale * width]` values that
+    /// are multiples of 1/255, not clamped. The colours are three if the network mixes them.
     pub fn forward(&self, source: &Tensor) -> Tensor {
+        let (batch, colours, height, width) =
+            source.size4().expect("a picture has four dimensions");
+        let source = match &self.connect {
+            Some(connect) => connect.forward(source),
+            None => source.shallow_clone(),
+        };
+        let output = self.run_stages(&source.reshape([batch * colours, 1, height, width]));
+        let scale = i64::from(self.architecture.graph.scale);
+        output.view([batch, colours, scale * height, scale * width])
+    }
+
+    /// `[batch, 1, height, width]` values to `[batch, 1, scale * height, scale * width]`.
+    fn run_stages(&self, source: &Tensor) -> Tensor {
         let mut planes = vec![source.shallow_clone()];
         for (index, branches) in self.stages.iter().enumerate() {
             let entries = branches.iter().map(|b| b.entries(&planes[b.input]));
@@ -151,21 +180,29 @@ impl Network {
         planes.pop().expect("a graph has stages")
     }
 
-    /// An image as the network alone would upscale it, each of its planes by itself: what conversion is measured
-    /// against.
+    /// An image as the network alone would upscale it, each of its planes by itself once its colours are mixed: what
+    /// conversion is measured against.
     #[must_use]
     pub fn upscale(&self, low: &Image) -> Image {
         let _no_grad = tch::no_grad_guard();
         let scale = self.architecture.graph.scale as usize;
-        let planes = low.planes.iter().map(|plane| {
-            let source = self.input(plane, 1, (low.height, low.width));
-            to_levels(&self.forward(&source))
-        });
-        Image {
+        let input = |plane: &Vec<u8>| self.input(plane, 1, (low.height, low.width));
+        let planes = match &self.connect {
+            None => low.planes.iter().map(input).collect(),
+            Some(connect) => {
+                let colours = low.colours().map(input);
+                connect.forward(&Tensor::cat(&colours, 1)).split(1, 1)
+            }
+        };
+        let planes = planes
+            .iter()
+            .map(|plane| to_levels(&self.run_stages(plane)));
+        let upscaled = Image {
             width: low.width * scale,
             height: low.height * scale,
             planes: planes.collect(),
-        }
+        };
+        upscaled.coloured_as(low)
     }
 
     /// Levels, image after image and row by row, as `[batch, 1, height, width]` values in [0, 1] where the weights are

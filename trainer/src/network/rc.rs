@@ -13,7 +13,7 @@ use super::{RcActivation, round, sampling::Padded, unit::KAIMING};
 const LEVELS: i64 = 256;
 
 /// How steeply R starts to follow the mean of its window: the tanh is then -0.76 on black and 0.76 on white.
-const CONTRAST: f64 = 2.0;
+pub(super) const CONTRAST: f64 = 2.0;
 
 /// The module's weights, the window's positions first.
 pub struct RcNetwork {

@@ -7,8 +7,8 @@ use tch::{
 
 use super::{Block, Bound};
 
-/// Hidden layers after the first.
-const DEPTH: usize = 4;
+/// Hidden layers after the first of a unit that a 4-D or 1-D table is read from.
+pub(super) const DEPTH: usize = 4;
 /// Positions that go through the layers together; bounds the memory that large images take.
 const CHUNK: i64 = 1 << 16;
 
@@ -26,28 +26,45 @@ struct Layer {
 }
 
 impl Unit {
-    /// A unit from `inputs` to `outputs` values with `features` hidden ones, Kaiming-normal weights, biases 0.
+    /// A unit from `inputs` to `outputs` values with `features` hidden ones in `depth` layers after the first, Kaiming-normal
+    /// weights, biases 0.
     #[must_use]
     pub fn new(
         path: &nn::Path,
         (block, bound): (Block, Bound),
         features: i64,
+        depth: usize,
         (inputs, outputs): (i64, i64),
     ) -> Self {
         let mut layers = vec![Layer::new(path, 1, (inputs, features))];
         let mut width = features;
-        for index in 0..DEPTH {
+        for index in 0..depth {
             layers.push(Layer::new(path, index + 2, (width, features)));
             if block == Block::Dense {
                 width += features;
             }
         }
-        layers.push(Layer::new(path, DEPTH + 2, (width, outputs)));
+        layers.push(Layer::new(path, depth + 2, (width, outputs)));
         Self {
             block,
             bound,
             layers,
         }
+    }
+
+    /// Has a unit of two layers, and as many inputs as outputs, start as `slope` times each input plus `constant`, for
+    /// inputs that are not below 0. It needs a feature for each.
+    pub(super) fn start_with_lines(&self, slope: f64, constant: f64) {
+        let _no_grad = tch::no_grad_guard();
+        let [first, last] = &self.layers[..] else {
+            unreachable!("a unit of two layers");
+        };
+        let inputs = first.weight.size()[1];
+        let kept = Tensor::eye(inputs, (first.weight.kind(), first.weight.device()));
+        first.weight.narrow(0, 0, inputs).copy_(&kept);
+        let _ = last.weight.shallow_clone().zero_();
+        last.weight.narrow(1, 0, inputs).copy_(&(kept * slope));
+        let _ = last.bias.shallow_clone().fill_(constant);
     }
 
     /// The precision that the unit computes in.

@@ -24,7 +24,7 @@ use crate::{
         photos::{self, Photo, Split},
     },
     history::History,
-    network::{Architecture, Network},
+    network::{Architecture, Network, connect::COLOURS},
 };
 
 /// Positions (low-resolution pixels) whose gradients are computed together on a processor. Their largest tensor, 320
@@ -251,6 +251,7 @@ impl<'a> Run<'a> {
             self.description.steps += 1;
             let steps = self.description.steps;
             self.watcher.stepped(&Status {
+        let sampler = sampler.in_colour(self.network.connect().is_some());
                 steps,
                 patches_per_second: ((steps - first) as usize * batch) as f64
                     / started.elapsed().as_secs_f64(),
@@ -283,12 +284,14 @@ impl<'a> Run<'a> {
         // The sampler counts its streams from below.
         random.set_stream(u64::MAX - step);
         for patch in patches {
-            let plane: Vec<u8> = patch.source.iter().map(|level| *level as u8).collect();
-            let plane = self
-                .options
-                .task
-                .degrade(&plane, self.options.crop, &mut random)?;
-            patch.source = plane.into_iter().map(f32::from).collect();
+            let Options { task, crop, .. } = *self.options;
+            for colour in patch.source.chunks_mut(crop * crop) {
+                let plane: Vec<u8> = colour.iter().map(|level| *level as u8).collect();
+                let plane = task.degrade(&plane, crop, &mut random)?;
+                for (level, degraded) in colour.iter_mut().zip(plane) {
+                    *level = f32::from(degraded);
+                }
+            }
         }
         Ok(())
     }
@@ -297,7 +300,10 @@ impl<'a> Run<'a> {
     fn step(&mut self, patches: &[Patch], step: u64) -> Result<f64> {
         let crop = self.options.crop;
         let at_once = match self.options.device {
-            Device::Cpu => (POSITIONS_AT_ONCE / (crop * crop)).clamp(1, patches.len()),
+            Device::Cpu => {
+                let positions = self.colours() as usize * crop * crop;
+                (POSITIONS_AT_ONCE / positions).clamp(1, patches.len())
+            }
             _ => patches.len(),
         };
         let mut loss = 0.0;
@@ -323,20 +329,23 @@ impl<'a> Run<'a> {
         let gather = |part: fn(&Patch) -> &Vec<f32>| {
             patches.iter().flat_map(part).copied().collect::<Vec<_>>()
         };
-        let source =
-            self.network
-                .input(&gather(|patch| &patch.source), patches.len(), (crop, crop));
+        let (count, colours) = (patches.len() as i64, self.colours());
+        let source = gather(|patch| &patch.source);
+        let planes = (count * colours) as usize;
+        let source = self.network.input(&source, planes, (crop, crop));
+        let source = source.view([count, colours, crop as i64, crop as i64]);
         // A patch holds the `scale^2` target values of each low-resolution pixel together.
         let target =
             Tensor::from_slice(&gather(|patch| &patch.target)).to_device(self.options.device);
-        let target = target.view([
-            patches.len() as i64,
-            crop as i64,
-            crop as i64,
-            scale * scale,
-        ]);
+    /// Planes of a patch.
+    fn colours(&self) -> i64 {
+        self.network.connect().map_or(1, |_| COLOURS)
+    }
+
+        let target = target.view([count * colours, crop as i64, crop as i64, scale * scale]);
         let target = target.permute([0, 3, 1, 2]).pixel_shuffle(scale) / 255.0;
-        (self.network.forward(&source) - target)
+        let output = self.network.forward(&source);
+        (output.view_as(&target) - target)
             .square()
             .mean(Kind::Float)
     }
