@@ -10,7 +10,7 @@ use gstrclut::engine::model::{Info, Model};
 use serde_json::json;
 use tch::Device;
 
-use super::{openmp, progress_bar};
+use super::{lut::OutputArgs, openmp, progress_bar};
 use crate::{
     convert::{
         self,
@@ -20,6 +20,7 @@ use crate::{
     network::Network,
     train::{
         checkpoint::{Checkpoint, Description},
+        run::{BEST, LAST},
         validate::Set,
     },
 };
@@ -37,12 +38,20 @@ const UNSPECIFIED: &str = "unspecified";
     after_help = "Example:\n  rclut-trainer convert runs/rclut-x2/best.safetensors -o rclut-x2.safetensors --test-dir benchmark"
 )]
 pub struct Args {
-    /// Checkpoint that `train` wrote
-    #[arg(value_name = "CHECKPOINT")]
-    checkpoint: PathBuf,
-    /// Model file to write
-    #[arg(short, long, value_name = "OUT.safetensors")]
-    output: PathBuf,
+    /// Checkpoint that `train` wrote; without it the best of --exp-dir, or that of --load-iter
+    #[arg(value_name = "CHECKPOINT", required_unless_present = "exp_dir")]
+    checkpoint: Option<PathBuf>,
+    /// Steps of the checkpoint in --exp-dir
+    #[arg(
+        long,
+        alias = "loadIter",
+        value_name = "STEPS",
+        requires = "exp_dir",
+        conflicts_with = "checkpoint"
+    )]
+    load_iter: Option<u64>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Interval bits: 2^N levels between the nodes of 4-D tables
     #[arg(long, default_value_t = INTERVAL, value_parser = clap::value_parser!(u32).range(3..=6))]
     interval: u32,
@@ -66,17 +75,18 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         openmp::let_threads_sleep()?;
-        let stem = self.output.file_stem();
+        let output = self.output.path();
+        let stem = output.file_stem();
         let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
         let name = self.name.clone().or(stem);
         let name = name.context("-o: expected a file's name")?;
-        let checkpoint = Checkpoint::open(&self.checkpoint)?;
+        let checkpoint = self.checkpoint()?;
         let network = checkpoint.network(Device::Cpu)?.in_double();
         let mut info = info(&checkpoint.description, name, self.interval);
         info.licence.clone_from(&self.licence);
         let model = convert::to_model(&network, self.interval, info)?;
-        model.save(&self.output)?;
-        println!("{}", self.output.display());
+        model.save(&output)?;
+        println!("{}", output.display());
         let Some(folder) = &self.test_dir else {
             return Ok(());
         };
@@ -86,6 +96,31 @@ impl Args {
             fs::write(path, json).with_context(|| format!("report {}", path.display()))?;
         }
         Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        if let Some(path) = &self.checkpoint {
+            return Checkpoint::open(path);
+        }
+        let folder = self.output.lut.exp_dir.as_deref();
+        let folder = folder.expect("clap asks for one of the two");
+        let open = |name| Checkpoint::open(&folder.join(name));
+        let best = open(BEST)?;
+        let Some(wanted) = self.load_iter else {
+            return Ok(best);
+        };
+        let last = open(LAST)?;
+        let found = [best.description.steps, last.description.steps];
+        let mut checkpoints = [last, best].into_iter();
+        let checkpoint = checkpoints.find(|checkpoint| checkpoint.description.steps == wanted);
+        checkpoint.with_context(|| {
+            format!(
+                "--load-iter {wanted}: folder {} holds checkpoints after {} steps ({BEST}) and {} ({LAST})",
+                folder.display(),
+                found[0],
+                found[1]
+            )
+        })
     }
 
     fn compare(

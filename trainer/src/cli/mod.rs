@@ -9,6 +9,7 @@ mod grow;
 mod import;
 mod inspect;
 mod level;
+mod lut;
 #[cfg(feature = "torch")]
 mod openmp;
 mod prepare;

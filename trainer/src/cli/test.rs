@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::{find_model, progress_bar};
+use super::{find_model, lut::LutArgs, progress_bar};
 use crate::{
     bicubic::Rounding,
     evaluate::{self, Protocol, Scores},
@@ -21,8 +21,15 @@ use crate::{
 )]
 pub struct Args {
     /// Built-in family (`rclut`), built-in model (`rclut-x2`) or .safetensors file
-    #[arg(long, value_name = "NAME|FILE")]
-    model: String,
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        required_unless_present = "exp_dir",
+        conflicts_with = "exp_dir"
+    )]
+    model: Option<String>,
+    #[command(flatten)]
+    lut: LutArgs,
     /// Output pixels a side for each input pixel
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4))]
     scale: u32,
@@ -73,7 +80,13 @@ impl Args {
             rounding: self.rounding,
             keep_size: self.keep_size,
         };
-        let model = find_model(&self.model, Some(self.scale))?;
+        let file = self
+            .lut
+            .path()
+            .map(|path| path.to_string_lossy().into_owned());
+        let model = self.model.clone().or(file);
+        let model = model.expect("clap asks for one of the two");
+        let model = find_model(&model, Some(self.scale))?;
         let mut upscaler = evaluate::upscaler(&model, self.threads)?;
         let pairs = evaluate::find_pairs(&self.hr, self.lr.as_deref(), protocol.scale)?;
         if let Some(folder) = &self.save {

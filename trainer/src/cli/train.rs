@@ -106,6 +106,9 @@ pub struct Args {
     /// Where to compute: cpu, cuda or cuda:1
     #[arg(long, default_value = "cpu", value_parser = parse_device)]
     device: Device,
+    /// The same by number: 0 for the processor, 1 for a CUDA device where there is one
+    #[arg(long, alias = "gpuNum", value_name = "0|1", value_parser = parse_gpu_num, conflicts_with = "device")]
+    gpu_num: Option<Device>,
     /// Processor threads, 0 for all cores
     #[arg(long, alias = "workerNum", default_value_t = 0)]
     threads: usize,
@@ -115,6 +118,17 @@ pub struct Args {
     /// Start anew even where there is a checkpoint
     #[arg(long)]
     restart: bool,
+    /// Go on after so many steps, or not at all; without it from whatever checkpoint there is
+    #[arg(
+        long,
+        alias = "startIter",
+        value_name = "STEPS",
+        conflicts_with = "restart"
+    )]
+    start_iter: Option<u64>,
+    /// Say on stderr what the options come to: network, device, folders
+    #[arg(long)]
+    debug: bool,
     /// Start from the weights of this checkpoint, of `train` or of `import --network`
     #[arg(long, value_name = "CHECKPOINT")]
     init: Option<PathBuf>,
@@ -136,11 +150,45 @@ pub(super) fn parse_device(text: &str) -> Result<Device, String> {
     Err(format!("libtorch finds {found} CUDA devices"))
 }
 
+/// The published number of devices.
+fn parse_gpu_num(text: &str) -> Result<Device, String> {
+    match text {
+        "0" => Ok(Device::Cpu),
+        "1" => Ok(Device::cuda_if_available()),
+        _ => Err("expected 0 or 1: a network trains on one device".to_owned()),
+    }
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         openmp::let_threads_sleep()?;
-        let display_step = self.display_step;
+        let (display_step, debug) = (self.display_step, self.debug);
         let options = self.options()?;
+        if debug {
+            let Options {
+                architecture,
+                device,
+                threads,
+                data,
+                validation,
+                folder,
+                ..
+            } = &options;
+            eprintln!("network     {architecture}");
+            eprintln!(
+                "graph       {}",
+                serde_json::to_string(&architecture.graph)?
+            );
+            eprintln!("device      {device:?}, {threads} threads");
+            eprintln!("photographs {}", data.display());
+            match validation {
+                Some(folder) => eprintln!("validation  {}", folder.display()),
+                None => eprintln!("validation  every twentieth photograph"),
+            }
+            let last = options.last_checkpoint();
+            let found = if last.exists() { "found" } else { "none yet" };
+            eprintln!("folder      {}, checkpoint {found}", folder.display());
+        }
         let shown = Shown {
             terminal: Terminal::new(options.total, "{pos}/{len}")?,
             display_step,
@@ -174,7 +222,7 @@ impl Args {
             },
             data: self.train_dir,
             validation: self.val_dir,
-            device: self.device,
+            device: self.gpu_num.unwrap_or(self.device),
             threads: match self.threads {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
@@ -193,6 +241,7 @@ impl Args {
             save_every: self.save_step,
             folder: self.exp_dir,
             restart: self.restart,
+            start: self.start_iter,
             init: self.init,
         })
     }
@@ -203,6 +252,9 @@ impl Args {
             None => architecture::notation(&self.modes, self.stages.into())?,
         };
         let mut architecture = Architecture::parse(&text, self.scale)?;
+        if self.connect {
+            architecture.graph.connect.get_or_insert_default();
+        }
         architecture.features = self.nf.into();
         architecture.block = self.block.unwrap_or(architecture.block);
         architecture.rc_activation = self.rc_activation;
@@ -252,9 +304,6 @@ impl Watcher for Shown {
             patches_per_second,
             loss,
         } = status;
-        if self.connect {
-            architecture.graph.connect.get_or_insert_default();
-        }
         // The papers' code shows the same figure.
         let psnr = -10.0 * loss.log10();
         let message = format!("{patches_per_second:.1} patches/s, loss {loss:.6} ({psnr:.2} dB)");

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use gstrclut::engine::model::Info;
 use serde_json::json;
 
-use super::{report::ReportArgs, terminal::Terminal};
+use super::{lut::OutputArgs, report::ReportArgs, terminal::Terminal};
 use crate::{
     grow::{
         adam::Rates,
@@ -57,9 +57,8 @@ pub(super) struct TrainingArgs {
     licence: Option<String>,
     #[command(flatten)]
     report: ReportArgs,
-    /// Model file to write
-    #[arg(short, long, value_name = "OUT.safetensors")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,7 +84,7 @@ pub(super) fn train(start: Start, lr0: f32, args: TrainingArgs) -> Result<()> {
     let shown = Shown {
         terminal: Terminal::new(BAR_STEPS as u64, "{percent:>3} %")?,
         logged: Mutex::new(None),
-        recorder: args.report.recorder(&args.output),
+        recorder: args.report.recorder(&args.output.path()),
     };
     let (options, report) = args.options(start, lr0)?;
     let outcome = run::train(&options, &shown);
@@ -120,8 +119,8 @@ impl TrainingArgs {
                     })?)
                 }
             };
-        let stem = self
-            .output
+        let output = self.output.path();
+        let stem = output
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());
         let name = self.name.or(stem).context("-o: expected a file's name")?;
@@ -147,7 +146,7 @@ impl TrainingArgs {
             rates: Rates::from_first(lr0),
             threads,
             save_steps: self.save_step,
-            output: self.output,
+            output,
             restart: self.restart,
             info: Info {
                 name,

@@ -31,6 +31,10 @@ use crate::{
 /// features in four rotations, stays below the 32 MiB from which glibc maps fresh pages for every tensor.
 const POSITIONS_AT_ONCE: usize = 6_000;
 
+/// File names of the checkpoints: the network with the best validation, and the state of the run.
+pub const BEST: &str = "best.safetensors";
+pub const LAST: &str = "last.safetensors";
+
 /// What to train, on what, for how long. Lengths are in steps.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -60,6 +64,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether to start anew where there is a checkpoint.
     pub restart: bool,
+    /// Steps after which the run must go on; 0 for a new one.
+    pub start: Option<u64>,
     /// A checkpoint whose weights a new run starts from, in place of random ones.
     pub init: Option<PathBuf>,
 }
@@ -114,13 +120,13 @@ impl Options {
     /// Where the state of the run lies.
     #[must_use]
     pub fn last_checkpoint(&self) -> PathBuf {
-        self.folder.join("last.safetensors")
+        self.folder.join(LAST)
     }
 
     /// Where the network with the best validation lies.
     #[must_use]
     pub fn best_checkpoint(&self) -> PathBuf {
-        self.folder.join("best.safetensors")
+        self.folder.join(BEST)
     }
 }
 
@@ -217,6 +223,13 @@ impl<'a> Run<'a> {
             let description = Description::new(options.architecture.clone(), options.task, request);
             (network, moments.collect(), description)
         };
+        let steps = description.steps;
+        ensure!(
+            options.start.is_none_or(|start| start == steps),
+            "--start-iter {}: found a run of {steps} steps in {}, expected one of as many",
+            options.start.unwrap_or_default(),
+            path.display()
+        );
         Ok(Self {
             history: History::open(&options.folder, description.steps)?,
             adam: Adam::new(moments, options.weight_decay),
@@ -238,6 +251,7 @@ impl<'a> Run<'a> {
         } = *self.options;
         let scale = self.options.architecture.graph.scale as usize;
         let sampler = Sampler::new(&self.data.training, scale, crop, seed);
+        let sampler = sampler.in_colour(self.network.connect().is_some());
         let (first, started) = (self.description.steps, Instant::now());
         while self.description.steps < total {
             let step = self.description.steps;
@@ -251,7 +265,6 @@ impl<'a> Run<'a> {
             self.description.steps += 1;
             let steps = self.description.steps;
             self.watcher.stepped(&Status {
-        let sampler = sampler.in_colour(self.network.connect().is_some());
                 steps,
                 patches_per_second: ((steps - first) as usize * batch) as f64
                     / started.elapsed().as_secs_f64(),
@@ -322,6 +335,11 @@ impl<'a> Run<'a> {
         Ok(loss)
     }
 
+    /// Planes of a patch.
+    fn colours(&self) -> i64 {
+        self.network.connect().map_or(1, |_| COLOURS)
+    }
+
     /// Mean squared error of the network's output for some patches, of values in [0, 1].
     fn error(&self, patches: &[Patch]) -> Tensor {
         let crop = self.options.crop;
@@ -337,11 +355,6 @@ impl<'a> Run<'a> {
         // A patch holds the `scale^2` target values of each low-resolution pixel together.
         let target =
             Tensor::from_slice(&gather(|patch| &patch.target)).to_device(self.options.device);
-    /// Planes of a patch.
-    fn colours(&self) -> i64 {
-        self.network.connect().map_or(1, |_| COLOURS)
-    }
-
         let target = target.view([count * colours, crop as i64, crop as i64, scale * scale]);
         let target = target.permute([0, 3, 1, 2]).pixel_shuffle(scale) / 255.0;
         let output = self.network.forward(&source);
