@@ -106,7 +106,7 @@ fn model_at_both_depths(
 /// A plane of 10 bits that looks the same, with low bits that it did not have.
 fn ten_bits_of(luma: &[u8]) -> Vec<u16> {
     let samples = luma.iter().enumerate();
-    let deeper = samples.map(|(index, sample)| u16::from(*sample) << 2 | index as u16 * 7 % 4);
+    let deeper = samples.map(|(index, sample)| 4 * u16::from(*sample) + (index % 4) as u16);
     deeper.collect()
 }
 

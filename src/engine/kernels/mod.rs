@@ -8,6 +8,7 @@ pub mod rc;
 pub mod resample;
 pub mod simplex;
 pub mod unfold;
+#[cfg(target_arch = "x86_64")]
 mod widening;
 
 #[cfg(target_arch = "x86_64")]

@@ -8,12 +8,15 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use super::{Accumulator, simplex::Table, widening::Widening};
+#[cfg(target_arch = "x86_64")]
+use super::widening::Widening;
+use super::{Accumulator, simplex::Table};
 use crate::engine::cpu::Cpu;
 
 /// The table of one branch, ready to add.
 pub struct Point {
     kernel: Kernel,
+    #[cfg(target_arch = "x86_64")]
     widening: Widening,
 }
 
@@ -38,6 +41,7 @@ impl Point {
         };
         Self {
             kernel,
+            #[cfg(target_arch = "x86_64")]
             widening: Widening::new(table),
         }
     }

@@ -10,7 +10,9 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use super::{Accumulator, Sample, widening::Widening};
+#[cfg(target_arch = "x86_64")]
+use super::widening::Widening;
+use super::{Accumulator, Sample};
 use crate::engine::{
     cpu::Cpu,
     model::{Offset, rotate_offset},
@@ -35,6 +37,7 @@ pub struct Table<'a> {
 pub struct Rotated {
     offsets: [[Offset; 4]; 4],
     kernel: RotatedKernel,
+    #[cfg(target_arch = "x86_64")]
     widening: Widening,
 }
 
@@ -97,6 +100,7 @@ impl Rotated {
                 pattern.map(|offset| rotate_offset(rotation, offset))
             }),
             kernel: RotatedKernel::new(table, cpu),
+            #[cfg(target_arch = "x86_64")]
             widening: Widening::new(table),
         }
     }
