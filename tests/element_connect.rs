@@ -55,24 +55,14 @@ fn colours_of_every_format_equal_the_reference() {
             let colours = [0, 1, 2].map(|number| component(&source, &from, number));
             let depth = from.format_info().depth()[0];
             let mixed = reference::connect(&model, colours.each_ref(), depth).unwrap();
-            for number in 0..from.n_components() as usize {
-                let (before, split) = match number {
-                    3 => (component(&source, &from, 3), 0.0),
-                    _ => (mixed[number].clone(), 0.0),
-                };
-                let wanted = Wanted { split, ..wanted };
+            let alpha = (3..from.n_components() as usize).map(|at| component(&source, &from, at));
+            for (number, before) in mixed.into_iter().chain(alpha).enumerate() {
                 let expected = wanted.component(&before, &from, &to, number);
                 let found = component(&output, &to, number);
                 // The left fifth is bicubic of the colours as they came, and a line of white beside it.
-                let plain = match number {
-                    3 => 0,
-                    _ => 5,
-                };
-                let rows = found
-                    .data
-                    .chunks(found.width)
-                    .zip(expected.data.chunks(found.width));
-                for (found, expected) in rows {
+                let plain = if number == 3 { 0 } else { 5 };
+                let width = found.width;
+                for (found, expected) in found.data.chunks(width).zip(expected.data.chunks(width)) {
                     assert!(
                         found[plain..] == expected[plain..],
                         "{format}, component {number}"

@@ -74,7 +74,7 @@ pub fn natural(name: &str, graph: &Graph, lines: Lines) -> Model {
         let branches = branches.map(|branch| branch_tables(&graph, index, branch, lines));
         branches.collect()
     });
-    let stages = stages.collect();
+    let stages: Vec<Vec<_>> = stages.collect();
     Model::new(tables::info(name), graph, stages).expect("natural tables fit their graph")
 }
 

@@ -25,13 +25,11 @@ impl ConnectNetwork {
     }
 
     /// What the table would hold for `[3, positions]` values in [0, 1]: as many whole numbers, -127..=127.
-    #[must_use]
     pub fn table_entries(&self, values: &Tensor) -> Tensor {
         round(&(self.unit.forward(values) * 127.0))
     }
 
     /// `[batch, 3, height, width]` values in [0, 1] to as many, multiples of 1/255.
-    #[must_use]
     pub fn forward(&self, colours: &Tensor) -> Tensor {
         let (batch, _, height, width) = colours.size4().expect("a picture has four dimensions");
         let values = colours.transpose(0, 1).reshape([COLOURS, -1]);
