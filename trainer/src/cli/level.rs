@@ -6,7 +6,11 @@ use anyhow::Result;
 use gstrclut::engine::model::Info;
 
 use super::find_model;
-use crate::grow::{files::write_whole, level::level, net::Net};
+use crate::grow::{
+    files::write_whole,
+    level::{Usage, level},
+    net::Net,
+};
 
 /// Make flat areas keep their level and ramps rise.
 ///
@@ -30,7 +34,9 @@ impl Args {
         let model = find_model(&self.model, None)?;
         Net::takes(model.graph())?;
         let mut net = Net::from_model(&model);
-        let levelness = level(&mut net);
+        let last = net.branches.len() - 1;
+        let usage = Usage::unknown(&net, last);
+        let levelness = level(&mut net, last, &usage);
         let mut provenance = model.info().provenance.clone();
         provenance.insert("levelled".to_owned(), true.into());
         // That of the model as it was.

@@ -74,7 +74,11 @@ pub fn step(
     rates: Rates,
 ) {
     let last = net.branches.len() - 1;
-    for (index, stage) in net.branches.iter_mut().enumerate() {
+    let first = gradients[0]
+        .iter()
+        .take_while(|stage| stage.is_empty())
+        .count();
+    for (index, stage) in net.branches.iter_mut().enumerate().skip(first) {
         let rate = if index == last {
             rates.last
         } else {
@@ -223,8 +227,8 @@ impl Rates {
     pub fn from_first(last: f32) -> Self {
         Self {
             last,
-            inner: 4.0 * last,
-            rc: last / 150.0,
+            inner: 2.0 * last,
+            rc: last / 75.0,
         }
     }
 }

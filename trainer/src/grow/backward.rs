@@ -14,9 +14,6 @@ use super::{
     table::Table,
 };
 
-/// The mean squared error, in levels, up to which a patch counts in full. What is measured is the mean of decibels: a smooth
-/// photograph has as much of a say in it as one of grass, whose errors are a hundred times as large.
-const WELL_DONE: f32 = 100.0;
 /// Vertices of a simplex in four dimensions.
 const VERTICES: usize = 5;
 /// Partial sums of a dot product.
@@ -33,25 +30,28 @@ pub struct BranchGradient {
     pub rc: Vec<f32>,
 }
 
-/// Gradients by stage and branch.
+/// Gradients by stage and branch; a stage that learns no more has none.
 pub type Gradient = Vec<Vec<BranchGradient>>;
 
-/// A gradient of zeros.
+/// A gradient of zeros for the stages from `first` on.
 #[must_use]
-pub fn zero_gradient(net: &Net) -> Gradient {
+pub fn zero_gradient(net: &Net, first: usize) -> Gradient {
     let branch = |branch: &super::net::Branch| BranchGradient {
         table: vec![0.0; branch.table.entries.len()],
         touched: vec![false; branch.table.rows()],
         rc: vec![0.0; branch.rc.as_ref().map_or(0, |rc| rc.weights().len())],
     };
-    net.branches
-        .iter()
-        .map(|stage| stage.iter().map(branch).collect())
+    let stages = net.branches.iter().enumerate();
+    stages
+        .map(|(index, stage)| {
+            let learning = stage.iter().filter(|_| index >= first);
+            learning.map(branch).collect()
+        })
         .collect()
 }
 
-/// Adds the gradient of a patch's loss, `100 log(1 + E / 100)` of its mean squared error `E`, in levels, and returns `E`. The
-/// `target` is laid out as [`Activations::output`].
+/// Adds the gradient of a patch's loss, its mean squared error in levels, and returns the loss. The `target` is laid out as
+/// [`Activations::output`].
 pub fn add_gradient(
     net: &Net,
     source: &[f32],
@@ -67,13 +67,9 @@ pub fn add_gradient(
         .map(|(value, target)| value.clamp(0.0, 255.0) - target)
         .collect();
     let squares: f64 = errors.iter().map(|e| f64::from(e * e)).sum();
-    let mean = squares / f64::from(count);
-    let weight = WELL_DONE / (WELL_DONE + mean as f32);
-    errors
-        .iter_mut()
-        .for_each(|error| *error *= weight * 2.0 / count);
+    errors.iter_mut().for_each(|error| *error *= 2.0 / count);
     backward(net, &run, errors, gradient);
-    mean
+    squares / f64::from(count)
 }
 
 /// Adds the gradient of the whole network, given that of its output.
@@ -86,12 +82,13 @@ pub fn backward(net: &Net, run: &Activations, output_gradient: Vec<f32>, gradien
         })
         .collect();
     let mut values = output_gradient;
-    for index in (0..net.branches.len()).rev() {
+    let first = gradient.iter().take_while(|stage| stage.is_empty()).count();
+    for index in (first..net.branches.len()).rev() {
         let average = net.ending(index).average;
         values.iter_mut().for_each(|value| *value /= average);
-        let gradient = &mut gradient[index];
-        backward_stage(net, index, run, &values, gradient, &mut plane_gradients);
-        if index > 0 {
+        let learning = &mut plane_gradients[first + 1..];
+        backward_stage(net, index, run, &values, &mut gradient[index], learning);
+        if index > first {
             let plane = &mut plane_gradients[index];
             plane.fold_margin(net.graph.border);
             let unrounded = run.unrounded[index - 1].iter();
@@ -104,7 +101,8 @@ pub fn backward(net: &Net, run: &Activations, output_gradient: Vec<f32>, gradien
     }
 }
 
-/// Adds the gradients of one stage, given that of its sums.
+/// Adds the gradients of one stage, given that of its sums; `plane_gradients` are those of the last planes, made by the stages
+/// that learn.
 fn backward_stage(
     net: &Net,
     index: usize,
@@ -115,6 +113,7 @@ fn backward_stage(
 ) {
     let stage = &net.graph.stages[index];
     let outputs = net.graph.outputs(index);
+    let still = run.planes.len() - plane_gradients.len();
     let frames: [Vec<f32>; 4] =
         std::array::from_fn(|rotation| rotated_frame(sums, outputs, rotation));
     for (number, (place, branch)) in stage.branches.iter().zip(&net.branches[index]).enumerate() {
@@ -123,8 +122,9 @@ fn backward_stage(
         let rc_planes = &run.rc[index][number];
         for (rotation, frame) in frames.iter().enumerate() {
             let offsets = rotated(place.pattern.offsets(), rotation);
-            // The source does not learn.
-            let passed = (place.input > 0).then_some(&mut plane_gradients[place.input]);
+            // The source does not learn, nor do the planes of stages that are done.
+            let learning = place.input.checked_sub(still);
+            let passed = learning.map(|plane| &mut plane_gradients[plane]);
             match (&branch.rc, rc_planes) {
                 (Some(rc), Some(rc_planes)) => {
                     let read = &rc_planes[rotation];
@@ -315,7 +315,7 @@ mod tests {
                 .iter()
                 .map(|_| random.random_range(-1.0..1.0))
                 .collect();
-            let mut gradient = zero_gradient(&net);
+            let mut gradient = zero_gradient(&net, 0);
             backward(&net, &run, weights.clone(), &mut gradient);
             let before = weighted_sum(&run.output, &weights);
             let last = net.branches.len() - 1;
@@ -355,7 +355,7 @@ mod tests {
             forward::add_look_ups(table, &plane(levels), &offsets, &mut sums);
             weighted_sum(&sums, &weights)
         };
-        let mut gradient = zero_gradient(&net);
+        let mut gradient = zero_gradient(&net, 0);
         let mut wanted = Padded::zeros(SIZE.0, SIZE.1, 2);
         let branch = &mut gradient[1][0];
         add_gradients(

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     adam::{self, Adam, BranchMoments, Rates},
     backward::{self, Gradient, add_gradient},
+    level::{self, Usage},
     net::{Branch, Net},
     patches::Patch,
+    schedule::Phase,
     smooth::smooth,
 };
 
@@ -20,6 +22,7 @@ pub struct Learner {
     net: Net,
     /// Once settled, the network in the numbers of the file; it runs, and `net` follows its gradient.
     played: Option<Net>,
+    phase: Phase,
     adam: Adam,
     /// One gradient for each thread.
     gradients: Vec<Gradient>,
@@ -29,7 +32,7 @@ pub struct Learner {
 #[derive(Serialize, Deserialize)]
 pub struct Saved<'a> {
     branches: Cow<'a, [Vec<Branch>]>,
-    settled: bool,
+    phase: Phase,
     adam: Cow<'a, [Vec<BranchMoments>]>,
 }
 
@@ -42,10 +45,11 @@ impl Learner {
     }
 
     fn with_moments(net: Net, adam: Adam, threads: usize) -> Self {
-        let gradients = vec![backward::zero_gradient(&net); threads];
+        let gradients = vec![backward::zero_gradient(&net, 0); threads];
         Self {
             net,
             played: None,
+            phase: Phase::Growing,
             adam,
             gradients,
         }
@@ -59,8 +63,11 @@ impl Learner {
             branches: saved.branches.into_owned(),
         };
         let mut learner = Self::with_moments(net, saved.adam.into_owned(), threads);
-        if saved.settled {
+        if saved.phase >= Phase::Settled {
             learner.play_file_numbers();
+        }
+        if saved.phase >= Phase::Closing {
+            learner.close_planes();
         }
         learner
     }
@@ -78,7 +85,7 @@ impl Learner {
     pub fn saved(&self) -> Saved<'_> {
         Saved {
             branches: Cow::Borrowed(&self.net.branches),
-            settled: self.is_settled(),
+            phase: self.phase,
             adam: Cow::Borrowed(&self.adam),
         }
     }
@@ -89,10 +96,10 @@ impl Learner {
         self.played.as_ref().unwrap_or(&self.net)
     }
 
-    /// Whether the network runs the numbers of the file.
+    /// How far it has come.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.played.is_some()
+    pub fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Refines the grids to `interval` bits, the untouched parts of the tables smoothed first, and forgets the
@@ -105,20 +112,43 @@ impl Learner {
         }
     }
 
-    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point. The modules stay as
-    /// they are: a slope that is rounded the other way moves whole areas by a level, and the tables that follow could no
-    /// longer catch up.
+    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point. The real numbers behind
+    /// them go on learning.
     pub fn settle(&mut self) {
-        if !self.is_settled() {
+        if self.phase < Phase::Settled {
             self.smooth();
-            self.net.fix_modules();
-            self.gradients.fill(backward::zero_gradient(&self.net));
             self.play_file_numbers();
+        }
+    }
+
+    /// From now on only the tables of the last stage learn. The planes before it are levelled first, while what reads them
+    /// still has time to get used to that; `patches` say which of their entries photographs use. RC modules stay as they
+    /// are: a slope that is rounded the other way moves whole areas by a level, and the tables that follow could no longer
+    /// catch up.
+    pub fn close(&mut self, patches: &[Patch], crop: usize) {
+        if self.phase < Phase::Closing {
+            let last = self.net.branches.len() - 1;
+            let played = self.played.as_mut().expect("numbers settle first");
+            for stage in 0..last {
+                let usage = Usage::of(played, stage, patches, crop);
+                level::level(played, stage, &usage);
+                self.net.branches[stage].clone_from(&played.branches[stage]);
+            }
+            self.net.fix_modules();
+            self.close_planes();
         }
     }
 
     fn play_file_numbers(&mut self) {
         self.played = Some(self.net.in_file_numbers());
+        self.phase = Phase::Settled;
+    }
+
+    fn close_planes(&mut self) {
+        let last = self.net.branches.len() - 1;
+        self.gradients
+            .fill(backward::zero_gradient(&self.net, last));
+        self.phase = Phase::Closing;
     }
 
     fn smooth(&mut self) {

@@ -46,11 +46,11 @@ impl Patch {
     }
 }
 
-/// Cuts patches, each pixel of each photograph as likely as another.
+/// Cuts patches from photographs, each as likely as its weight says.
 pub struct Sampler<'a> {
     photos: &'a [Photo],
-    /// Pixels of the photographs up to and with each one.
-    areas: Vec<usize>,
+    /// The weights of the photographs up to and with each one.
+    weights: Vec<usize>,
     seed: u64,
     scale: usize,
     crop: usize,
@@ -68,13 +68,13 @@ impl<'a> Sampler<'a> {
     /// A sampler of patches of `crop` x `crop` low-resolution pixels.
     #[must_use]
     pub fn new(photos: &'a [Photo], scale: usize, crop: usize, seed: u64) -> Self {
-        let areas = photos.iter().scan(0, |total, photo| {
-            *total += photo.low.width * photo.low.height;
+        let weights = photos.iter().scan(0, |total, photo| {
+            *total += photo.weight;
             Some(*total)
         });
         Self {
             photos,
-            areas: areas.collect(),
+            weights: weights.collect(),
             seed,
             scale,
             crop,
@@ -122,9 +122,9 @@ impl<'a> Sampler<'a> {
     }
 
     fn cut(&self, random: &mut ChaCha8Rng) -> Patch {
-        let total = *self.areas.last().expect("there are photographs");
-        let pixel = random.random_range(0..total);
-        let photo = &self.photos[self.areas.partition_point(|area| *area <= pixel)];
+        let total = *self.weights.last().expect("there are photographs");
+        let drawn = random.random_range(0..total);
+        let photo = &self.photos[self.weights.partition_point(|weight| *weight <= drawn)];
         let y = random.random_range(0..=photo.low.height - self.crop);
         let x = random.random_range(0..=photo.low.width - self.crop);
         let component = match (photo.low.planes.len(), random.random_range(0..4)) {

@@ -15,13 +15,16 @@ use super::{
     checkpoint::{Best, Checkpoint},
     files::{with_suffix, write_whole},
     learner::Learner,
-    level::level,
+    level::{Usage, level},
     net::Net,
-    patches::Sampler,
+    patches::{Patch, Sampler},
     photos::{self, Split},
-    schedule::{self, Budget},
+    schedule::{self, Budget, Phase},
     validate::{self, Case},
 };
+
+/// Patches of photographs that say which entries they use.
+const USAGE_PATCHES: usize = 128;
 
 /// What a run starts from.
 #[derive(Clone, Debug)]
@@ -240,11 +243,14 @@ impl<'a> Run<'a> {
             self.status.progress = self.progress();
             self.learner
                 .refine(schedule::interval(self.status.progress));
-            if schedule::is_settled(self.status.progress) {
+            if self.phase() >= Phase::Settled {
                 self.learner.settle();
             }
+            if self.phase() >= Phase::Closing {
+                self.learner.close(&sampler.batch(0, USAGE_PATCHES), crop);
+            }
             if self.status.progress >= 1.0 {
-                return self.write();
+                return self.write(&sampler.batch(0, USAGE_PATCHES));
             }
             let rates = schedule::rates(self.options.rates, self.status.progress);
             let loss = self
@@ -279,6 +285,14 @@ impl<'a> Run<'a> {
             .progress(self.status.steps, self.begin.elapsed())
     }
 
+    /// The phase of the run. A finished model is in the numbers of its file from the start, and all of it is tuned to the end.
+    fn phase(&self) -> Phase {
+        match self.options.start {
+            Start::Graph(_) => schedule::phase(self.status.progress),
+            Start::Model { .. } => Phase::Settled,
+        }
+    }
+
     fn check_loss(&mut self, loss: f64) -> Result<()> {
         ensure!(
             loss.is_finite(),
@@ -297,7 +311,11 @@ impl<'a> Run<'a> {
     /// Measures the network on the photographs held out and keeps it if it is the best that a file can hold.
     fn validate(&mut self) {
         let net = self.learner.net();
-        if !(self.learner.is_settled() && net.is_finest()) {
+        let is_final = match self.options.start {
+            Start::Graph(_) => self.learner.phase() == Phase::Closing,
+            Start::Model { .. } => true,
+        };
+        if !is_final {
             self.status.psnr = Some(validate::psnr(net, &self.data.validation));
             return;
         }
@@ -325,18 +343,18 @@ impl<'a> Run<'a> {
         checkpoint.save(&checkpoint_path(&self.options.output))
     }
 
-    /// Levels the best network, unless it gets worse than what was given, writes the model and removes the checkpoint.
-    fn write(mut self) -> Result<Outcome> {
+    /// Levels the best network, unless that is what was given or gets worse than it, writes the model and removes the checkpoint.
+    fn write(mut self, patches: &[Patch]) -> Result<Outcome> {
         self.validate();
-        let mut best = self
-            .best
-            .take()
-            .expect("the last network is settled and finest");
+        let mut best = self.best.take().expect("the last network is final");
         let mut model = Model::from_bytes(&best.model)?;
         let mut net = Net::from_model(&model);
-        level(&mut net);
+        let last = net.branches.len() - 1;
+        let usage = Usage::of(&net, last, patches, self.options.crop);
+        level(&mut net, last, &usage);
         let psnr = validate::psnr(&net, &self.data.validation);
-        if self.given.is_none_or(|given| psnr >= given) {
+        let is_given = self.given.is_some() && best.steps == 0;
+        if !is_given && self.given.is_none_or(|given| psnr >= given) {
             model = net.to_model(Info::default())?;
             best.psnr = psnr;
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{adam::Rates, net::COARSEST};
 
 /// How long to train.
@@ -25,10 +27,24 @@ impl Budget {
     }
 }
 
-/// At which part of a run the grid is refined: to interval 5, 4, 3.
-const REFINEMENTS: [f32; 3] = [0.12, 0.35, 0.5];
-/// At which part of a run RC modules and entries settle to the numbers that the file can hold.
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Phase {
+    /// All numbers are real ones.
+    Growing,
+    /// What runs are the numbers of the file: entries of 8 bits, RC modules in fixed point.
+    Settled,
+    /// RC modules and the planes between stages are final; the last stage's tables alone learn.
+    Closing,
+}
+
+/// At which part of a run the grid is refined: to interval 5, 4, 3. A coarse grid learns faster, and what it learns is shared
+/// by more pixels; the fine one needs no more than the end.
+const REFINEMENTS: [f32; 3] = [0.25, 0.6, 0.65];
+/// At which part of a run its numbers settle.
 const SETTLING: f32 = 0.75;
+/// At which part of a run its RC modules and planes are final, and the rates of the modules have come to their end.
+const CLOSING: f32 = 0.9;
 /// Rates end at this part of what they start from.
 const LAST_RATE: f32 = 0.01;
 
@@ -39,20 +55,28 @@ pub fn interval(progress: f32) -> u32 {
     COARSEST - refined as u32
 }
 
-/// Whether forward passes run the numbers of the file.
+/// The phase that a run is in.
 #[must_use]
-pub fn is_settled(progress: f32) -> bool {
-    progress >= SETTLING
+pub fn phase(progress: f32) -> Phase {
+    match progress {
+        CLOSING.. => Phase::Closing,
+        SETTLING.. => Phase::Settled,
+        _ => Phase::Growing,
+    }
 }
 
-/// Rates that fall along half a cosine.
+/// Rates that fall along half a cosine: those of tables until the end, those of RC modules until they are final.
 #[must_use]
 pub fn rates(start: Rates, progress: f32) -> Rates {
-    let cosine = 0.5 + 0.5 * (std::f32::consts::PI * progress).cos();
-    let factor = cosine.max(LAST_RATE);
+    let factor = cosine(progress);
     Rates {
         last: start.last * factor,
         inner: start.inner * factor,
-        rc: start.rc * factor,
+        rc: start.rc * cosine((progress / CLOSING).min(1.0)),
     }
+}
+
+fn cosine(progress: f32) -> f32 {
+    let cosine = 0.5 + 0.5 * (std::f32::consts::PI * progress).cos();
+    cosine.max(LAST_RATE)
 }

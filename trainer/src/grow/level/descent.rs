@@ -1,7 +1,7 @@
 //! Entries moved by whole units, one at a time, while that helps.
 
 use super::{
-    Levelness,
+    Levelness, Usage,
     pictures::{LEVELS, PIXELS, RUNS, Read},
 };
 use crate::grow::{
@@ -11,6 +11,8 @@ use crate::grow::{
 
 /// What a unit's distance from the trained entry costs, in squared levels.
 const RELUCTANCE: f32 = 0.02;
+/// What it costs for each squared level that it adds to the mean squared error of photographs.
+const PHOTOGRAPHS: f32 = 20_000.0;
 /// What a pixel costs that is darker than the one before it where it should not be, in squared levels, and once more for
 /// each squared level that it is.
 const FALL: f32 = 100.0;
@@ -19,11 +21,14 @@ const LEAST_GAIN: f32 = 1e-4;
 /// Rounds over all entries, at most; they end when nothing moves.
 const ROUNDS: usize = 64;
 
-/// The last stage's tables and what the pictures come out as. A sample is a sub-pixel of a pixel, `pixel * outputs + place`.
+/// A stage's tables and what the pictures come out as. A sample is a sub-pixel of a pixel, `pixel * outputs + place`.
 pub struct Descent<'a> {
     branches: &'a mut [Branch],
     /// The entries of each branch as they were trained.
     trained: Vec<Vec<f32>>,
+    usage: &'a Usage,
+    /// Whether flat areas are to keep their level: what comes out is the picture, not a plane of the network's own.
+    keeps_levels: bool,
     outputs: usize,
     ending: Ending,
     /// By rotation, where each entry of a row lands.
@@ -45,13 +50,13 @@ struct Neighbours {
 }
 
 impl<'a> Descent<'a> {
-    /// The last stage of a network, read as `reads` says.
-    pub fn new(net: &'a mut Net, reads: &[Read]) -> Self {
-        let last = net.branches.len() - 1;
-        let outputs = net.graph.outputs(last);
-        let ending = net.ending(last);
+    /// A stage of a network, read by the pictures as `reads` says and by photographs as much as `usage` says.
+    pub fn new(net: &'a mut Net, stage: usize, reads: &[Read], usage: &'a Usage) -> Self {
+        let outputs = net.graph.outputs(stage);
+        let ending = net.ending(stage);
+        let keeps_levels = stage == net.branches.len() - 1;
         let landings: Vec<_> = (0..4).map(|rotation| landing(outputs, rotation)).collect();
-        let branches = &mut net.branches[last];
+        let branches = &mut net.branches[stage];
         let mut sums = vec![0.0; PIXELS * outputs];
         for read in reads {
             let entries = &branches[read.branch].table.entries[read.row * outputs..][..outputs];
@@ -66,6 +71,8 @@ impl<'a> Descent<'a> {
                 .iter()
                 .map(|branch| branch.table.entries.clone())
                 .collect(),
+            usage,
+            keeps_levels,
             neighbours: neighbours(outputs),
             changes: vec![0.0; sums.len()],
             touched: Vec::new(),
@@ -137,7 +144,9 @@ impl<'a> Descent<'a> {
             return false;
         }
         let off = value - self.trained[read.branch][index];
-        let reluctance = RELUCTANCE * ((off + step).powi(2) - off.powi(2));
+        let used = self.usage.of_row(read.branch, read.row);
+        let cost = RELUCTANCE + PHOTOGRAPHS * used / self.ending.average.powi(2);
+        let reluctance = cost * ((off + step).powi(2) - off.powi(2));
         for reader in &read.readers {
             let sample = reader.pixel * self.outputs + self.landings[reader.rotation][entry];
             if self.changes[sample] == 0.0 {
@@ -170,7 +179,7 @@ impl<'a> Descent<'a> {
         let changed = |sample: usize| self.output(self.sums[sample] + self.changes[sample]);
         let (now, then) = (value(sample), changed(sample));
         let mut gain = 0.0;
-        if sample < LEVELS * self.outputs {
+        if self.keeps_levels && sample < LEVELS * self.outputs {
             let target = self.target(sample);
             gain += prices.of_level(now, target) - prices.of_level(then, target);
         }

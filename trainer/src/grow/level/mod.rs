@@ -1,28 +1,33 @@
-//! Flat areas keep their level and ramps do not fall: at the end a few entries of the last stage move by whole units.
+//! Flat areas keep their level and ramps do not fall: at the end a few entries of a stage move by whole units.
 //!
 //! What int8 leaves of a table may be a level off, at some sub-pixels more than at others: a pattern that shows on a clear
-//! sky. Photographs weigh that little. With the stages before as they are, the last stage's output is linear in its
+//! sky. Photographs weigh that little. With the stages before as they are, a stage's output is linear in its
 //! entries, so what a unit does to flat areas of all levels and to ramps is known without running the network again. With
-//! `o` the outputs, unrounded, and `[o]` as a picture holds them, this makes least
+//! `o` the outputs, unrounded, and `[o]` as a picture or plane holds them, this makes least
 //!
 //! ```text
-//!   sum over flat areas of (o - level)^2  +  RELUCTANCE * sum over entries of (T - T_trained)^2
+//!   sum over flat areas of (o - level)^2
+//! + sum over entries of (RELUCTANCE + PHOTOGRAPHS * usage) (T - T_trained)^2
 //! + FALL * number of flat areas with |[o] - level| > 1
 //! + FALL * sum over neighbours on a ramp with [o] > [o_next] of 1 + max(0, o - o_next)^2
 //! + slack * sum over all neighbours on a ramp of max(0, o - o_next)^2
 //! ```
 //!
-//! by moving one entry at a time by one unit while that helps. `slack` is the least of `SLACKS` with which nothing falls;
+//! by moving one entry at a time by one unit while that helps. The planes between stages have no level to keep, so of them the
+//! two sums over flat areas are left out. `slack` is the least of `SLACKS` with which nothing falls;
 //! if none will do, for a plane before may fall already, it is 0.
 //!
 //! - `pictures`: the flat areas and ramps, and which entries their pixels read.
+//! - `usage`: how much photographs use an entry.
 //! - `descent`: the moves.
 
 mod descent;
 mod pictures;
+mod usage;
 
 use super::net::Net;
 use descent::Descent;
+pub use usage::Usage;
 
 /// What a squared level of a fall that rounding hides may cost, in squared levels. It costs PSNR, up to
 /// 0.04 dB on Set5 at 0.5.
@@ -39,13 +44,13 @@ pub struct Levelness {
     pub moved: usize,
 }
 
-/// Moves entries of the last stage of a network in the numbers of the file, and says what became of it.
-pub fn level(net: &mut Net) -> Levelness {
+/// Moves entries of stage `stage` (from 0) of a network in the numbers of the file, and says what became of it.
+pub fn level(net: &mut Net, stage: usize, usage: &Usage) -> Levelness {
     let runs = pictures::runs(net);
-    let reads = pictures::reads(net, &runs);
+    let reads = pictures::reads(net, stage, &runs);
     let levelled = |slack: f32| {
         let mut levelled = net.clone();
-        let mut descent = Descent::new(&mut levelled, &reads);
+        let mut descent = Descent::new(&mut levelled, stage, &reads, usage);
         descent.run(&reads, slack);
         let levelness = descent.levelness();
         (levelled, levelness)
@@ -109,7 +114,9 @@ mod tests {
                 [1, 2, 4].iter().any(|run| falls(&net, *run) > 0),
                 "{notation} is not spoiled"
             );
-            let levelness = level(&mut net);
+            let last = net.branches.len() - 1;
+            let usage = Usage::unknown(&net, last);
+            let levelness = level(&mut net, last, &usage);
             assert!(
                 levelness.flat_error <= 1.0 && levelness.moved > 0,
                 "{notation}: {levelness:?}"
@@ -124,9 +131,10 @@ mod tests {
         let mut net = Net::identity(Graph::parse("s", 2).unwrap(), 1);
         net.refine(0);
         let mut net = net.in_file_numbers();
-        level(&mut net);
+        let usage = Usage::unknown(&net, 0);
+        level(&mut net, 0, &usage);
         let once = net.clone();
-        assert_eq!(level(&mut net).moved, 0);
+        assert_eq!(level(&mut net, 0, &usage).moved, 0);
         assert_eq!(
             net.to_model(Default::default()).unwrap().to_bytes(),
             once.to_model(Default::default()).unwrap().to_bytes()

@@ -1,4 +1,4 @@
-//! Flat areas and ramps, and which entries of the last stage their pixels read.
+//! Flat areas and ramps, and which entries of a stage their pixels read.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub const RUNS: [usize; 3] = [1, 2, 4];
 /// Pixels of all pictures: of the flat areas one each, level by level, then the ramps.
 pub const PIXELS: usize = LEVELS * (1 + RUNS[0] + RUNS[1] + RUNS[2]);
 
-/// A row of one of the last stage's tables and who reads it.
+/// A row of one of a stage's tables and who reads it.
 pub struct Read {
     pub branch: usize,
     pub row: usize,
@@ -47,30 +47,17 @@ pub fn runs(net: &Net) -> Vec<Activations> {
     flat.chain(ramps).collect()
 }
 
-/// The rows of the last stage that the pictures read. `runs` are those of [`runs`].
-pub fn reads(net: &Net, runs: &[Activations]) -> Vec<Read> {
-    let stage = net.branches.len() - 1;
+/// The rows of a stage that the pictures read. `runs` are those of [`runs`].
+pub fn reads(net: &Net, stage: usize, runs: &[Activations]) -> Vec<Read> {
     let mut reads = BTreeMap::<(usize, usize), Vec<Reader>>::new();
     let mut first = 0;
     for run in runs {
-        let places = net.graph.stages[stage].branches.iter();
-        for (branch, place) in places.enumerate() {
-            let table = &net.branches[stage][branch].table;
-            for rotation in 0..4 {
-                let plane = match &run.rc[stage][branch] {
-                    Some(planes) => &planes[rotation],
-                    None => &run.planes[place.input],
-                };
-                let offsets = rotated(place.pattern.offsets(), rotation);
-                each_read(table, plane, &offsets, |x, row, weight| {
-                    let reader = Reader {
-                        pixel: first + x,
-                        rotation,
-                        weight,
-                    };
-                    reads.entry((branch, row)).or_default().push(reader);
-                });
-            }
+        for branch in 0..net.branches[stage].len() {
+            each_read(net, run, (stage, branch), |row, reader| {
+                let pixel = first + reader.pixel;
+                let reader = Reader { pixel, ..reader };
+                reads.entry((branch, row)).or_default().push(reader);
+            });
         }
         first += run.planes[0].size().0;
     }
@@ -82,17 +69,34 @@ pub fn reads(net: &Net, runs: &[Activations]) -> Vec<Read> {
     reads.collect()
 }
 
-/// Visits what the look-ups of a plane's only row read: pixel, row of the table and weight.
-fn each_read(
-    table: &Table,
-    plane: &Padded,
-    offsets: &[Offset],
-    visit: impl FnMut(usize, usize, f32),
+/// Visits what a branch reads in a run: each row of its table and who reads it.
+pub fn each_read(
+    net: &Net,
+    run: &Activations,
+    (stage, branch): (usize, usize),
+    mut visit: impl FnMut(usize, Reader),
 ) {
-    match *offsets {
-        [a, b, c, d] => each_vertex::<4>(table, plane, [a, b, c, d], visit),
-        [a] => each_vertex::<1>(table, plane, [a], visit),
-        _ => unreachable!("a pattern has 1 or 4 offsets"),
+    let place = &net.graph.stages[stage].branches[branch];
+    let table = &net.branches[stage][branch].table;
+    for rotation in 0..4 {
+        let plane = match &run.rc[stage][branch] {
+            Some(planes) => &planes[rotation],
+            None => &run.planes[place.input],
+        };
+        let offsets = rotated(place.pattern.offsets(), rotation);
+        let visit = |pixel, row, weight| {
+            let reader = Reader {
+                pixel,
+                rotation,
+                weight,
+            };
+            visit(row, reader);
+        };
+        match offsets[..] {
+            [a, b, c, d] => each_vertex::<4>(table, plane, [a, b, c, d], visit),
+            [a] => each_vertex::<1>(table, plane, [a], visit),
+            _ => unreachable!("a pattern has 1 or 4 offsets"),
+        }
     }
 }
 
@@ -102,23 +106,25 @@ fn each_vertex<const AXES: usize>(
     offsets: [Offset; AXES],
     mut visit: impl FnMut(usize, usize, f32),
 ) {
-    let (width, _) = plane.size();
+    let (width, height) = plane.size();
     let level = 1.0 / (1u32 << table.interval) as f32;
     let mut cells = Cells::<AXES>::new(table, width);
-    cells.place(offsets.map(|offset| plane.row(0, offset)));
-    for x in 0..width {
-        let (mut vertex, mut above) = (cells.first(x), 1.0);
-        let mut visit = |vertex, weight| {
-            if weight > 0.0 {
-                visit(x, vertex, weight);
+    for y in 0..height {
+        cells.place(offsets.map(|offset| plane.row(y, offset)));
+        for x in 0..width {
+            let (mut vertex, mut above) = (cells.first(x), 1.0);
+            let mut visit = |vertex, weight| {
+                if weight > 0.0 {
+                    visit(y * width + x, vertex, weight);
+                }
+            };
+            for step in cells.steps(x) {
+                let fraction = step.fraction() * level;
+                visit(vertex, above - fraction);
+                above = fraction;
+                vertex += step.stride();
             }
-        };
-        for step in cells.steps(x) {
-            let fraction = step.fraction() * level;
-            visit(vertex, above - fraction);
-            above = fraction;
-            vertex += step.stride();
+            visit(vertex, above);
         }
-        visit(vertex, above);
     }
 }
