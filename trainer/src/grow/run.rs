@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
             if self.phase() >= Phase::Settled {
                 self.learner.settle();
             }
-            if self.phase() >= Phase::Closing {
+            if self.phase() >= Phase::Closing && self.learner.phase() < Phase::Closing {
                 self.learner.close(&sampler.batch(0, USAGE_PATCHES), crop);
             }
             if self.status.progress >= 1.0 {
