@@ -1,5 +1,6 @@
 //! The upscaler: models, the reference arithmetic, and the fast path over borrowed planes.
 
+mod aligned;
 mod connect;
 mod cpu;
 mod history;

@@ -3,6 +3,7 @@
 
 use super::{
     PlaneMut,
+    aligned::Aligned,
     kernels::{LANES, Sample, finish::Finish, padded_width, slots},
     model::{Border, Offset},
     plan::{LookUp, Operation, Plan, Source, Step},
@@ -14,7 +15,7 @@ const MARGIN: usize = LANES;
 
 /// The rows of a step that are still needed, `planes` rows for each row of pixels, with room around them.
 struct Ring<T> {
-    data: Vec<T>,
+    data: Aligned<T>,
     planes: usize,
     rows: usize,
     stride: usize,
@@ -29,7 +30,7 @@ impl<T: Copy + Default> Ring<T> {
         // An odd number of cache lines: rows at the same column must not all fall into the same cache sets.
         let stride = (lines | 1) * LANES;
         Self {
-            data: vec![T::default(); planes * rows * stride],
+            data: Aligned::new(planes * rows * stride),
             planes,
             rows,
             stride,
@@ -128,10 +129,10 @@ pub struct Scratch<S: Sample> {
     maps: Vec<Ring<u8>>,
     folds: Vec<Ring<S::Sum>>,
     /// A row of sums, part after part.
-    sums: Vec<S::Sum>,
+    sums: Aligned<S::Sum>,
     rc_sums: Vec<i64>,
     /// The rows of the output that one row of the source makes.
-    finished: Vec<S>,
+    finished: Aligned<S>,
 }
 
 impl<S: Sample> Scratch<S> {
@@ -140,15 +141,19 @@ impl<S: Sample> Scratch<S> {
     pub fn new(plan: &Plan, size: Size) -> Self {
         let width = padded_width(size.width);
         let values = plan.scale * plan.scale;
+        let sums = plan.steps.iter().map(|step| match &step.operation {
+            Operation::Stage { finish, .. } => finish.groups() * slots(finish.side()),
+            _ => 0,
+        });
         let mut scratch = Self {
             size,
             width: size.width,
             planes: Vec::new(),
             maps: Vec::new(),
             folds: Vec::new(),
-            sums: Vec::new(),
+            sums: Aligned::new(width * sums.max().unwrap_or(0)),
             rc_sums: vec![0; width],
-            finished: vec![S::default(); width * values],
+            finished: Aligned::new(width * values),
         };
         for step in &plan.steps {
             scratch.add_ring(plan, step);
@@ -168,14 +173,10 @@ impl<S: Sample> Scratch<S> {
                 let values = unfold.slots();
                 self.folds.push(Ring::new(size, values, 4, rows, border));
             }
-            Operation::Stage { finish, plane, .. } => {
-                let sums = finish.groups() * slots(finish.side()) * padded_width(size.width);
-                self.sums
-                    .resize(self.sums.len().max(sums), S::Sum::default());
-                if plane.is_some() {
-                    self.planes.push(Ring::new(size, 1, 1, rows, border));
-                }
+            Operation::Stage { plane: Some(_), .. } => {
+                self.planes.push(Ring::new(size, 1, 1, rows, border));
             }
+            Operation::Stage { plane: None, .. } => {}
         }
     }
 

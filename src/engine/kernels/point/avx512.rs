@@ -11,20 +11,25 @@ use crate::engine::kernels::{
 
 /// A table with one output or four.
 pub struct Point {
-    /// For each output and each rotation, 256 entries.
-    entries: Vec<[[u8; 256]; 4]>,
+    /// For each output.
+    entries: Vec<Entries>,
     interval: u32,
 }
+
+/// For each rotation, 256 entries, on cache lines.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Entries([[u8; 256]; 4]);
 
 impl Point {
     pub fn new(table: &Table) -> Self {
         let places = sub_pixel_places(table.side);
         let outputs = places[0].len();
-        let mut entries = vec![[[0; 256]; 4]; outputs];
+        let mut entries = vec![Entries([[0; 256]; 4]); outputs];
         for (rotation, places) in places.iter().enumerate() {
             for (k, place) in places.iter().enumerate() {
                 let values = table.entries.iter().skip(k).step_by(outputs);
-                for (entry, value) in entries[*place][rotation].iter_mut().zip(values) {
+                for (entry, value) in entries[*place].0[rotation].iter_mut().zip(values) {
                     *entry = value.cast_unsigned();
                 }
             }
@@ -67,7 +72,7 @@ impl Point {
     /// The entries of four rotations summed, times the interval: pixels 0 to 7 of each lane, and 8 to 15.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn sums(&self, indices: [__m512i; 4], entries: &[[u8; 256]; 4]) -> [__m512i; 2] {
+    fn sums(&self, indices: [__m512i; 4], Entries(entries): &Entries) -> [__m512i; 2] {
         let [a, b, c, d] = [0, 1, 2, 3].map(|k| look_up(indices[k], &entries[k]));
         let ones = _mm512_set1_epi8(1);
         let interval = _mm_cvtsi32_si128(self.interval as i32);
