@@ -99,15 +99,6 @@ pub fn store(row: &mut [u8], at: usize, samples: __m512i) {
     unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), samples) }
 }
 
-/// Writes 32 samples of a row.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-pub fn store_half(row: &mut [u8], at: usize, samples: __m256i) {
-    let to: &mut [u8; 32] = row[at..].first_chunk_mut().expect("a padded row");
-    // SAFETY: writes the 32 bytes of the array.
-    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), samples) }
-}
-
 /// Sums the four numbers of each lane of 128 bits: lane `l` of the result has the sums of lane `l` of the four vectors.
 ///
 /// The numbers and the sums must fit in 16 bits.

@@ -6,15 +6,14 @@ use super::sixteen_bits::Samples;
 use crate::engine::kernels::avx2::{load_sums, store, store_half};
 
 impl Samples {
-    /// 16 samples of 16 bits.
+    /// 16 samples of 16 bits, those above 255 still to be cut.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn of_sixteen(self, sums: __m256i) -> __m256i {
         let set = |value: u16| _mm256_set1_epi16(value.cast_signed());
         let from_zero = _mm256_xor_si256(sums, set(1 << 15));
         let dividend = _mm256_subs_epu16(from_zero, set(self.below));
-        let dividend = _mm256_min_epu16(dividend, set(self.limit));
-        let shifted = _mm256_srl_epi16(dividend, _mm_cvtsi32_si128(self.shift as i32));
+        let shifted = _mm256_srl_epi16(dividend, _mm_cvtsi32_si128(self.shift.into()));
         let half_up = _mm256_mulhi_epu16(shifted, set(self.reciprocal));
         let product = _mm256_mullo_epi16(half_up, set(self.divisor));
         let odd = _mm256_and_si256(half_up, set(1));
