@@ -1,4 +1,4 @@
-//! What AVX-512 kernels share: checked loads and stores, and sums across lanes.
+//! What AVX-512 kernels share: checked loads and stores, look-ups, and sums across lanes.
 
 use std::arch::x86_64::*;
 
@@ -97,6 +97,20 @@ pub fn store(row: &mut [u8], at: usize, samples: __m512i) {
     let to: &mut [u8; 64] = row[at..].first_chunk_mut().expect("a padded row");
     // SAFETY: writes the 64 bytes of the array.
     unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), samples) }
+}
+
+/// 64 entries of a table of 256.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
+pub fn look_up(indices: __m512i, table: &[u8; 256]) -> __m512i {
+    let upper_half = _mm512_movepi8_mask(indices);
+    let upper_quarter = _mm512_movepi8_mask(_mm512_add_epi8(indices, indices));
+    let half = |start: usize| {
+        let found = _mm512_permutexvar_epi8(indices, load(table, start));
+        let upper = load(table, start + 64);
+        _mm512_mask_permutexvar_epi8(found, upper_quarter, indices, upper)
+    };
+    _mm512_mask_blend_epi8(upper_half, half(0), half(128))
 }
 
 /// Sums the four numbers of each lane of 128 bits: lane `l` of the result has the sums of lane `l` of the four vectors.

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use crate::engine::kernels::{
     LANES,
-    avx512::{add_sums, load},
+    avx512::{add_sums, load, look_up},
     simplex::Table,
     sub_pixel_places,
 };
@@ -88,20 +88,6 @@ impl Point {
             pair(_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d)),
         ]
     }
-}
-
-/// 64 entries of a table of 256.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn look_up(indices: __m512i, entries: &[u8; 256]) -> __m512i {
-    let page = _mm512_and_si512(_mm512_srli_epi16::<6>(indices), _mm512_set1_epi8(3));
-    let mut found = _mm512_permutexvar_epi8(indices, load(entries, 0));
-    for number in 1..4 {
-        let here = _mm512_cmpeq_epi8_mask(page, _mm512_set1_epi8(number));
-        let entries = load(entries, 64 * number as usize);
-        found = _mm512_mask_permutexvar_epi8(found, here, indices, entries);
-    }
-    found
 }
 
 /// From a vector for each of four outputs to vectors of two pixels in each lane, all four outputs of each.
