@@ -109,6 +109,8 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2Curves(modules) => modules.count(),
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512Lines(modules) => modules.count(),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Curves(modules) => modules.count(),
             _ => 1,
         }
@@ -141,10 +143,9 @@ impl Kernel {
                 unsafe { modules.make(bytes, width, output, stride) }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Lines(module) => {
-                let rows = output.chunks_mut(stride);
+            Self::Avx512Lines(modules) => {
                 // SAFETY: `of_vectors` makes a kernel for an instruction set only where the processor has it.
-                unsafe { module.make(bytes, width, rows) }
+                unsafe { modules.make(bytes, width, output, stride) }
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Curves(modules) => {
@@ -178,35 +179,47 @@ impl Kernel {
     /// A kernel above [`Cpu::Portable`] for one module above 8 bits, if there is one.
     fn of_deep_vectors(module: &RcModule, tables: &RcTables, depth: u32, cpu: Cpu) -> Option<Self> {
         let (window, thresholds) = (window::Window::new(module, tables), &*tables.thresholds);
-        let lines = match cpu {
-            Cpu::Avx512 => lines::deep::avx512::Lines::new(&window, thresholds, depth)
-                .map(Box::new)
-                .map(Self::Avx512DeepLines),
-            _ => lines::deep::avx2::Lines::new(&window, thresholds, depth).map(Self::Avx2DeepLines),
+        let widest = match cpu {
+            Cpu::Avx512 => lines::deep::avx512::Lines::new(&window, thresholds, depth),
+            _ => None,
         };
+        let widest = widest.map(Box::new).map(Self::Avx512DeepLines);
+        let lines =
+            || lines::deep::avx2::Lines::new(&window, thresholds, depth).map(Self::Avx2DeepLines);
         let curves = || curves::deep::Curves::new(module, tables, depth).map(Self::DeepCurves);
-        lines.or_else(curves)
+        widest.or_else(lines).or_else(curves)
     }
 
-    /// A kernel above [`Cpu::Portable`], if there is one: for the first module if it is of lines, otherwise for as many
-    /// modules as can be made together.
+    /// A kernel above [`Cpu::Portable`] for as many modules as can be made together, if there is one.
     fn of_vectors(modules: &[Tabled], cpu: Cpu) -> Option<Self> {
         let windows = modules.iter().take(curves::MOST_MODULES);
         let windows: Vec<_> = windows
             .map(|(module, tables)| (window::Window::new(module, tables), &*tables.thresholds))
             .collect();
-        let lines = match (cpu, &windows[0]) {
-            (Cpu::Avx512, (window, thresholds)) => lines::avx512::Lines::new(window, thresholds)
-                .map(Box::new)
-                .map(Self::Avx512Lines),
-            (_, (window, thresholds)) => {
-                lines::avx2::Lines::new(window, thresholds).map(Self::Avx2Lines)
-            }
+        let line = || {
+            let (window, thresholds) = &windows[0];
+            lines::avx2::Lines::new(window, thresholds).map(Self::Avx2Lines)
         };
-        let curves = |count: usize| match cpu {
-            Cpu::Avx512 => curves::avx512::Curves::new(&windows[..count]).map(Self::Avx512Curves),
-            _ => curves::avx2::Curves::new(&windows[..count]).map(Self::Avx2Curves),
-        };
-        lines.or_else(|| (1..=windows.len()).rev().find_map(curves))
+        if cpu == Cpu::Avx2 {
+            let curves = || most(&windows, curves::MOST_MODULES, curves::avx2::Curves::new);
+            return line().or_else(|| curves().map(Self::Avx2Curves));
+        }
+        let lines = most(
+            &windows,
+            lines::avx512::MOST_MODULES,
+            lines::avx512::Lines::new,
+        );
+        let curves = || most(&windows, curves::MOST_MODULES, curves::avx512::Curves::new);
+        let lines = lines.map(Box::new).map(Self::Avx512Lines);
+        lines
+            .or_else(line)
+            .or_else(|| curves().map(Self::Avx512Curves))
     }
+}
+
+/// A kernel for as many of the first modules as there is one for.
+#[cfg(target_arch = "x86_64")]
+fn most<M, K>(modules: &[M], most: usize, kernel: impl Fn(&[M]) -> Option<K>) -> Option<K> {
+    let counts = (1..=most.min(modules.len())).rev();
+    counts.map(|count| &modules[..count]).find_map(kernel)
 }

@@ -262,7 +262,7 @@ fn curves_make_the_same_planes_by_every_instruction_set() {
 
 #[test]
 fn modules_of_the_same_plane_are_made_together() {
-    // Of the paper, more than slide together, with origins of their own, and lines among them.
+    // Of the paper, more than are made together, with origins of their own; curves, a line among them, lines.
     let groups: [&[(u32, i32)]; 4] = [
         &[(3, 0), (5, 0), (7, 0)],
         &[(7, 0), (7, 0), (7, -2), (1, 0), (3, -1)],
@@ -279,9 +279,9 @@ fn modules_of_the_same_plane_are_made_together() {
                 fraction_bits: 0,
             })
             .collect();
-        for straight in [modules.len(), 2] {
+        for straight in [0..0, 2..3, 0..modules.len()] {
             let tables = modules.iter().enumerate().map(|(number, module)| RcTables {
-                contributions: match number == straight {
+                contributions: match straight.contains(&number) {
                     true => lines(module, [-9, 30]),
                     false => curves(module, 600),
                 },
@@ -295,21 +295,26 @@ fn modules_of_the_same_plane_are_made_together() {
 }
 
 #[test]
-fn the_paper_s_modules_slide_together() {
+fn the_paper_s_modules_are_made_together() {
     let sizes = [3, 5, 7].map(|size| RcModule {
         size,
         origin: 0,
         entries: 256,
         fraction_bits: 0,
     });
-    let tables = sizes.map(|module| RcTables {
-        contributions: curves(&module, 600),
-        thresholds: tanh(f64::from(40 * module.size * module.size)),
-    });
-    let tabled: Vec<Tabled> = sizes.iter().zip(&tables).collect();
+    let kernels = |contributions: fn(&RcModule) -> Vec<i16>, cpu: Cpu| {
+        let tables = sizes.map(|module| RcTables {
+            contributions: contributions(&module),
+            thresholds: tanh(f64::from(40 * module.size * module.size)),
+        });
+        let tabled: Vec<Tabled> = sizes.iter().zip(&tables).collect();
+        Modules::new(&tabled, 8, cpu).kernels.len()
+    };
     for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
-        let modules = Modules::new(&tabled, 8, cpu);
-        assert_eq!(modules.kernels.len(), 1, "{cpu:?}");
+        assert_eq!(kernels(|module| curves(module, 600), cpu), 1, "{cpu:?}");
+    }
+    for cpu in cpus().filter(|cpu| *cpu == Cpu::Avx512) {
+        assert_eq!(kernels(|module| lines(module, [-9, 30]), cpu), 1, "{cpu:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{
     Entry, LANES, MOST_ROWS, Member, Offset, Rows, Slide, Squash, Window, place, samples, span,
 };
-use crate::engine::kernels::avx512::load;
+use crate::engine::kernels::avx512::{load, load_lane};
 
 /// Modules that are made together.
 pub struct Curves {
@@ -25,9 +25,10 @@ impl Curves {
         for (window, thresholds) in modules {
             let squash = Squash::new(thresholds, window.reach())?;
             let [least, most] = window.reach();
-            span([least, most])?;
-            windows.push((window, least));
-            squashes.push((span([least, squash.first])?, squash));
+            let start = least.min(squash.first);
+            span([start, most])?;
+            windows.push((window, start));
+            squashes.push((span([start, squash.first])?, squash));
         }
         Some(Self {
             slide: Slide::new(&windows)?,
@@ -135,6 +136,9 @@ impl Member {
         let sums = [_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d)];
         let skipped = _mm512_set1_epi16(skipped.cast_signed());
         let levels = squash.levels(sums.map(|sums| _mm512_subs_epu16(sums, skipped)));
+        // In each lane levels come as one of `a`, one of `c`, ..., and then those of `b` and `d`.
+        let places = [0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15];
+        let levels = _mm512_shuffle_epi8(levels, _mm512_broadcast_i32x4(load_lane(&places)));
         // SAFETY: both are 64 bytes and any bits make numbers.
         unsafe { std::mem::transmute::<__m512i, [[u8; 16]; 4]>(levels) }
     }

@@ -4,6 +4,8 @@ pub mod avx2;
 pub mod avx512;
 pub mod deep;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     squash::{Squash, Table},
     window::Window,
@@ -36,10 +38,7 @@ impl<const TAPS: usize> Convolution<TAPS> {
         let slopes = window.slopes()?;
         let runs = [0, 1, 2, 3].map(|rotation| {
             let taps = window.rotated(rotation).zip(slopes.iter().copied());
-            let mut taps: Vec<_> = taps.filter(|(_, slope)| *slope != 0).collect();
-            taps.sort_unstable();
-            let rows = taps.chunk_by(|((row, _), _), ((next, _), _)| row == next);
-            rows.flat_map(runs).collect()
+            runs(&taps.collect())
         });
         Some(Self {
             runs,
@@ -48,19 +47,34 @@ impl<const TAPS: usize> Convolution<TAPS> {
     }
 }
 
-/// The runs of a row of taps.
-fn runs<const TAPS: usize>(taps: &[(Offset, i8)]) -> impl Iterator<Item = Run<TAPS>> {
-    let ((row, first), _) = taps[0];
-    let ((_, last), _) = taps[taps.len() - 1];
-    let slopes = move |at: i32| {
-        let slope = |dx| taps.iter().find(|((_, x), _)| *x == dx);
-        std::array::from_fn(|tap| slope(at + tap as i32).map_or(0, |(_, slope)| *slope))
-    };
+/// The runs of a window with these slopes.
+fn runs<const TAPS: usize>(slopes: &BTreeMap<Offset, i8>) -> Vec<Run<TAPS>> {
+    let columns = slopes.keys().map(|(_, column)| *column);
+    let first = columns.clone().min().unwrap_or(0);
     // The pixels on the right need their last tap.
-    let starts = (first..=last + 1).step_by(TAPS);
-    starts.map(move |at| Run {
-        offset: (row, at),
-        even: slopes(at),
-        odd: slopes(at - 1),
-    })
+    let end = columns.max().unwrap_or(0) + 2;
+    let count = (end - first)
+        .cast_unsigned()
+        .div_ceil(TAPS as u32)
+        .cast_signed();
+    // Windows that begin or end at the same column have runs at the same offsets.
+    let first = match first + end > 0 {
+        true => first,
+        false => end - count * TAPS as i32,
+    };
+    let rows: BTreeSet<_> = slopes.keys().map(|(row, _)| *row).collect();
+    let starts = (0..count).map(|run| first + run * TAPS as i32);
+    let offsets = rows
+        .into_iter()
+        .flat_map(|row| starts.clone().map(move |start| (row, start)));
+    let runs = offsets.map(|(row, start)| {
+        let slope = |column| *slopes.get(&(row, column)).unwrap_or(&0);
+        Run {
+            offset: (row, start),
+            even: std::array::from_fn(|tap| slope(start + tap as i32)),
+            odd: std::array::from_fn(|tap| slope(start + tap as i32 - 1)),
+        }
+    });
+    let counts = |run: &Run<TAPS>| run.even.iter().chain(&run.odd).any(|slope| *slope != 0);
+    runs.filter(counts).collect()
 }

@@ -3,11 +3,10 @@
 use std::arch::{asm, x86_64::*};
 
 use super::{SEGMENTS, Squash};
-use crate::engine::kernels::avx512::load;
+use crate::engine::kernels::avx512::look_up;
 
 impl Squash {
-    /// 64 levels, from sums counted from the first. In each lane of 128 bits the levels of the first vector come before
-    /// those of the second.
+    /// 64 levels, from sums counted from the first. Levels of the first vector and of the second alternate.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     pub fn levels(&self, sums: [__m512i; 2]) -> __m512i {
@@ -15,28 +14,28 @@ impl Squash {
         let scale = _mm512_set1_epi16(self.scale.cast_signed());
         let bases = load_words(&self.bases);
         let rises = load_words(&self.rises);
-        let sums = sums.map(|sums| _mm512_min_epu16(sums, last));
-        let estimates = sums.map(|sums| {
+        let [even, odd] = sums.map(|sums| {
+            let sums = _mm512_min_epu16(sums, last);
             let segment = high_product(sums, scale);
             let fraction = _mm512_mullo_epi16(sums, scale);
             let base = _mm512_permutexvar_epi16(segment, bases);
             let rise = _mm512_permutexvar_epi16(segment, rises);
-            let part = _mm512_mulhi_epu16(fraction, rise);
-            _mm512_srli_epi16::<8>(_mm512_add_epi16(base, part))
+            _mm512_add_epi16(base, _mm512_mulhi_epu16(fraction, rise))
         });
-        let indices = _mm512_packus_epi16(estimates[0], estimates[1]);
-        let [low, high] = look_up(indices, &self.next);
-        let next = [
-            _mm512_unpacklo_epi8(low, high),
-            _mm512_unpackhi_epi8(low, high),
-        ];
-        let one = _mm512_set1_epi16(1);
-        let [first, second] = [0, 1].map(|half| {
-            let reached = _mm512_cmpge_epu16_mask(sums[half], next[half]);
-            _mm512_mask_add_epi16(estimates[half], reached, estimates[half], one)
-        });
-        _mm512_packus_epi16(first, second)
+        let low_bytes = _mm512_set1_epi16(0xff);
+        let levels = select(low_bytes, _mm512_srli_epi16::<8>(even), odd);
+        let fractions = select(low_bytes, even, _mm512_slli_epi16::<8>(odd));
+        let turns = look_up(levels, &self.turns);
+        let turned = _mm512_cmpge_epu8_mask(fractions, turns);
+        _mm512_mask_add_epi8(levels, turned, levels, _mm512_set1_epi8(1))
     }
+}
+
+/// Bits of `a` where those of `mask` are set, and of `b` elsewhere.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn select(mask: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi64::<0xca>(mask, a, b)
 }
 
 /// The high halves of the products of numbers of 16 bits.
@@ -55,22 +54,6 @@ fn high_product(a: __m512i, b: __m512i) -> __m512i {
         );
     }
     product
-}
-
-/// 64 entries of two tables of 256.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
-fn look_up(indices: __m512i, tables: &[[u8; 256]; 2]) -> [__m512i; 2] {
-    let upper_half = _mm512_movepi8_mask(indices);
-    let upper_quarter = _mm512_movepi8_mask(_mm512_add_epi8(indices, indices));
-    tables.each_ref().map(|table| {
-        let half = |start: usize| {
-            let found = _mm512_permutexvar_epi8(indices, load(table, start));
-            let upper = load(table, start + 64);
-            _mm512_mask_permutexvar_epi8(found, upper_quarter, indices, upper)
-        };
-        _mm512_mask_blend_epi8(upper_half, half(0), half(128))
-    })
 }
 
 #[inline]

@@ -6,7 +6,7 @@ use super::{MAX_RUNS, Run, Taps};
 use crate::engine::{
     kernels::{
         LANES,
-        avx512::{load_words, store},
+        avx512::{load, load_words, store},
         padded_width,
         rc::{squash::Squash, window::Window},
     },
@@ -81,8 +81,10 @@ impl Lines {
             }
         }
         let deeper = _mm_cvtsi32_si128(self.taps.deeper as i32);
-        // In each lane of 128 bits come eight levels of the first half and eight of the last.
-        let in_order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+        // Levels of the first half and of the last alternate.
+        let places: [u8; LANES] =
+            std::array::from_fn(|pixel| (2 * (pixel % 32) + pixel / 32) as u8);
+        let in_order = load(&places, 0);
         for (number, halves) in sums.into_iter().enumerate() {
             let halves = halves.map(|[evens, odds]| {
                 let low = _mm512_unpacklo_epi32(evens, odds);
@@ -92,7 +94,7 @@ impl Lines {
                     _mm512_sra_epi32(high, deeper),
                 )
             });
-            let levels = _mm512_permutexvar_epi64(in_order, self.squash.levels(halves));
+            let levels = _mm512_permutexvar_epi8(in_order, self.squash.levels(halves));
             store(output, x + number * LANES, levels);
         }
     }
