@@ -1,6 +1,6 @@
 //! How tables with 4-bit intervals are laid out for vectors: cells with all their corners side by side, or rows with some.
 
-use super::{CORNERS, Table};
+use super::{CORNERS, Table, pages::Pages};
 use crate::engine::kernels::sub_pixel_places;
 
 /// Interval bits of the tables that can be laid out here.
@@ -28,8 +28,8 @@ pub struct Quads(pub [[i8; 16]; 4]);
 #[repr(C, align(16))]
 pub struct FourQuads(pub [i8; 16]);
 
-/// A cell for every four numbers of four bits, the first axis highest: any 16 bits are an index.
-pub type Cells<T> = Box<[T; 1 << 16]>;
+/// Cells of a table: one for every four numbers of four bits, the first axis highest, so that any 16 bits are an index.
+pub const CELLS: usize = 1 << 16;
 
 /// Which output each lane of a cell with four of them has: a rotation moves them on by one lane (ARITHMETIC section 2).
 pub const TURN: [usize; 4] = [0, 1, 3, 2];
@@ -60,19 +60,19 @@ impl Table<'_> {
 }
 
 /// Cells of a table with one output.
-pub fn cells(table: &Table) -> Cells<Cell16> {
+pub fn cells(table: &Table) -> Pages<Cell16> {
     all_cells(|cell| Cell16(corners(cell).map(|corner| table.entry(corner)[0])))
 }
 
 /// Cells of a table with four outputs, in the order of [`TURN`].
-pub fn cells_of_four(table: &Table) -> Cells<Cell64> {
+pub fn cells_of_four(table: &Table) -> Pages<Cell64> {
     all_cells(|cell| {
         Cell64(TURN.map(|output| corners(cell).map(|corner| table.entry(corner)[output])))
     })
 }
 
 /// Cells of the squares of a table with one output, for each rotation.
-pub fn folded_cells(table: &Table) -> Cells<Cell64> {
+pub fn folded_cells(table: &Table) -> Pages<Cell64> {
     all_cells(|cell| {
         Cell64(
             [0, 1, 2, 3].map(|rotation| {
@@ -84,7 +84,7 @@ pub fn folded_cells(table: &Table) -> Cells<Cell64> {
 
 /// Rows of the squares of a table with four outputs, for every node of axes a and b and every cell of axes c and d: four
 /// values for each rotation, each sub-pixel in its place, each with its four corners.
-pub fn folded_quads(table: &Table) -> Box<[Quads]> {
+pub fn folded_quads(table: &Table) -> Pages<Quads> {
     let places = sub_pixel_places(table.side);
     quads(|quad| {
         let mut row = [[0; 16]; 4];
@@ -101,16 +101,16 @@ pub fn folded_quads(table: &Table) -> Box<[Quads]> {
 }
 
 /// Rows of the squares of a table with one output: a value for each rotation.
-pub fn folded_four_quads(table: &Table) -> Box<[FourQuads]> {
+pub fn folded_four_quads(table: &Table) -> Pages<FourQuads> {
     four_quads_of(|nodes| [0, 1, 2, 3].map(|rotation| table.rotated_entry(nodes, rotation)[0]))
 }
 
 /// Rows of a table with four outputs, in the order of [`TURN`].
-pub fn four_quads(table: &Table) -> Box<[FourQuads]> {
+pub fn four_quads(table: &Table) -> Pages<FourQuads> {
     four_quads_of(|nodes| TURN.map(|output| table.entry(nodes)[output]))
 }
 
-fn four_quads_of(values: impl Fn([usize; 4]) -> [i8; 4]) -> Box<[FourQuads]> {
+fn four_quads_of(values: impl Fn([usize; 4]) -> [i8; 4]) -> Pages<FourQuads> {
     quads(|quad| {
         let corners = quad.map(&values);
         FourQuads(std::array::from_fn(|at| corners[at % 4][at / 4]))
@@ -118,22 +118,18 @@ fn four_quads_of(values: impl Fn([usize; 4]) -> [i8; 4]) -> Box<[FourQuads]> {
 }
 
 /// A row for every node of axes a and b and every cell of axes c and d, from the nodes at the cell's four corners.
-fn quads<T>(row: impl Fn([[usize; 4]; 4]) -> T) -> Box<[T]> {
-    let nodes = (0..NODES).flat_map(|a| (0..NODES).map(move |b| (a, b)));
-    let rows = nodes.flat_map(|(a, b)| (0..256).map(move |cell| [a, b, cell >> 4, cell & 15]));
-    let corners = |[a, b, c, d]: [usize; 4]| {
+fn quads<T: Copy>(row: impl Fn([[usize; 4]; 4]) -> T) -> Pages<T> {
+    let corners = |index: usize| {
+        let (a, b) = (index / 256 / NODES, index / 256 % NODES);
+        let (c, d) = (index % 256 / 16, index % 16);
         [0, 1, 2, 3].map(|corner| [a, b, c + (corner >> 1), d + (corner & 1)])
     };
-    rows.map(|first| row(corners(first))).collect()
+    Pages::new((0..256 * NODES * NODES).map(|index| row(corners(index))))
 }
 
-fn all_cells<T>(cell: impl Fn([usize; 4]) -> T) -> Cells<T> {
+fn all_cells<T: Copy>(cell: impl Fn([usize; 4]) -> T) -> Pages<T> {
     let nodes = |index: usize| [12, 8, 4, 0].map(|shift| index >> shift & 15);
-    let cells: Box<[T]> = (0..1 << 16).map(|index| cell(nodes(index))).collect();
-    let Ok(cells) = cells.try_into() else {
-        unreachable!("there are 2^16 cells");
-    };
-    cells
+    Pages::new((0..CELLS).map(|index| cell(nodes(index))))
 }
 
 /// The nodes at the sixteen corners of a cell.
@@ -152,18 +148,18 @@ pub struct FoldedRow(pub [[i8; 16]; 4]);
 const VERTICES: usize = NODES.pow(4);
 
 /// The entries of a wide table, those of scale 3 filled up to sixteen.
-pub fn wide_rows(table: &Table) -> Box<[Cell16]> {
+pub fn wide_rows(table: &Table) -> Pages<Cell16> {
     let entries = table.entries.chunks_exact(table.side * table.side);
     let rows = entries.map(|entry| {
         let mut row = [0; 16];
         row[..entry.len()].copy_from_slice(entry);
         Cell16(row)
     });
-    rows.collect()
+    Pages::new(rows)
 }
 
 /// The squares of a wide table: each sub-pixel in its place.
-pub fn folded_rows(table: &Table) -> Box<[FoldedRow]> {
+pub fn folded_rows(table: &Table) -> Pages<FoldedRow> {
     let places = sub_pixel_places(table.side);
     let nodes = |vertex: usize| [3, 2, 1, 0].map(|axis| vertex / NODES.pow(axis) % NODES);
     let row = |vertex| {
@@ -176,7 +172,7 @@ pub fn folded_rows(table: &Table) -> Box<[FoldedRow]> {
         }
         FoldedRow(row)
     };
-    (0..VERTICES).map(row).collect()
+    Pages::new((0..VERTICES).map(row))
 }
 
 /// How far each set of axes is from the first vertex, in vertices, low bytes and high bytes: bits `a b c d` of the set from

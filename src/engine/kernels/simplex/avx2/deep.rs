@@ -11,6 +11,7 @@ use crate::engine::kernels::{
     simplex::{
         Table,
         layout::{self, Cell16, Cell64, TURN, turns},
+        pages::Pages,
         portable::fold,
     },
 };
@@ -159,7 +160,7 @@ impl FoldedOne {
 /// Four outputs: sixteen values.
 pub struct FoldedFour {
     grid: Grid,
-    rows: Box<[Cell16]>,
+    rows: Pages<Cell16>,
 }
 
 impl FoldedFour {
@@ -168,7 +169,7 @@ impl FoldedFour {
         let rows = rows.as_chunks::<16>().0.iter();
         Self {
             grid: Grid::new(table),
-            rows: rows.map(|row| Cell16(ORDER.map(|at| row[at]))).collect(),
+            rows: Pages::new(rows.map(|row| Cell16(ORDER.map(|at| row[at])))),
         }
     }
 
@@ -200,7 +201,7 @@ impl FoldedFour {
 /// Nine or sixteen outputs: as many values for each rotation.
 pub struct FoldedWide {
     grid: Grid,
-    rows: Box<[Cell64]>,
+    rows: Pages<Cell64>,
 }
 
 impl FoldedWide {
@@ -215,7 +216,7 @@ impl FoldedWide {
         };
         Self {
             grid: Grid::new(table),
-            rows: fold(table).chunks_exact(4 * outputs).map(row).collect(),
+            rows: Pages::new(fold(table).chunks_exact(4 * outputs).map(row)),
         }
     }
 
@@ -345,7 +346,7 @@ impl RotatedFour {
 /// Nine or sixteen outputs.
 pub struct RotatedWide {
     grid: Grid,
-    rows: Box<[Cell16]>,
+    rows: Pages<Cell16>,
     /// For each rotation, which entry comes to each place.
     turns: [[i8; 16]; 4],
 }

@@ -12,7 +12,8 @@ use crate::engine::kernels::{
     },
     simplex::{
         Table,
-        layout::{self, Cell16, Cells, FourQuads, Quads},
+        layout::{self, CELLS, Cell16, FourQuads, Quads},
+        pages::Pages,
     },
 };
 
@@ -110,7 +111,7 @@ fn widen([low, high]: [__m256i; 2]) -> [__m256i; 4] {
 
 /// A table of rows of four values, each at the four corners of a cell of axes c and d.
 struct FourValues {
-    rows: Box<[FourQuads]>,
+    rows: Pages<FourQuads>,
 }
 
 impl FourValues {
@@ -187,7 +188,7 @@ impl FoldedOne {
 
 /// Squares with four outputs: sixteen values a look-up.
 pub struct FoldedFour {
-    rows: Box<[Quads]>,
+    rows: Pages<Quads>,
 }
 
 impl FoldedFour {
@@ -367,7 +368,7 @@ fn transpose(corners: [__m256i; 16]) -> [__m256i; 16] {
 
 /// Any pattern, one output: sixteen corners a look-up, two look-ups a vector.
 pub struct RotatedOne {
-    cells: Cells<Cell16>,
+    cells: Pages<Cell16>,
 }
 
 impl RotatedOne {
@@ -379,6 +380,7 @@ impl RotatedOne {
 
     #[target_feature(enable = "avx2")]
     pub fn add(&self, inputs: &[[&[u8]; 4]; 4], width: usize, sums: &mut [i16]) {
+        let cells: &[Cell16; CELLS] = self.cells.first_chunk().expect("all cells");
         let mut rotations = [const { Corners::NOTHING }; 4];
         for x in (0..width).step_by(LANES) {
             for (axes, corners) in inputs.iter().zip(&mut rotations) {
@@ -389,10 +391,10 @@ impl RotatedOne {
                 for corners in &rotations {
                     let cell = |lane: usize| {
                         let cell = corners.cells[j / 8 * 16 + 8 * lane + j % 8];
-                        load_lane(&self.cells[usize::from(cell)].0)
+                        load_lane(&cells[usize::from(cell)].0)
                     };
-                    let cells = two_lanes(cell(0), cell(1));
-                    let products = _mm256_maddubs_epi16(corners.weights[j], cells);
+                    let lanes = two_lanes(cell(0), cell(1));
+                    let products = _mm256_maddubs_epi16(corners.weights[j], lanes);
                     total = _mm256_add_epi16(total, products);
                 }
                 total

@@ -8,6 +8,7 @@ use crate::engine::kernels::{
     simplex::{
         Table,
         layout::{self, Cell16, FoldedRow, turns},
+        pages::Pages,
     },
 };
 
@@ -43,7 +44,7 @@ fn interpolate([a, b, c, d, e]: [__m256i; 5], weights: [__m256i; 3]) -> [__m256i
 /// Squares: a row holds the values of four rotations.
 pub struct FoldedWide {
     grid: Grid,
-    rows: Box<[FoldedRow]>,
+    rows: Pages<FoldedRow>,
 }
 
 impl FoldedWide {
@@ -82,7 +83,7 @@ impl FoldedWide {
 /// Any pattern: two pixels a vector, one in each lane.
 pub struct RotatedWide {
     grid: Grid,
-    rows: Box<[Cell16]>,
+    rows: Pages<Cell16>,
     /// For each rotation, which entry lands on each output.
     turns: [[i8; 16]; 4],
 }

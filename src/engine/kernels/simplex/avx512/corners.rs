@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::engine::kernels::{LANES, avx512::load, simplex::layout::Cells};
+use crate::engine::kernels::{LANES, avx512::load};
 
 /// The look-ups of pixels `16 l + 4 q + t` of a block, for one `q`: what unpacking within lanes leaves together.
 #[derive(Clone, Copy)]
@@ -30,10 +30,10 @@ impl Quarter {
     /// The cell of a pixel in a table whose cells have the size that the corners were found for.
     ///
     /// # Safety
-    /// They must have been found for the size of `T`.
+    /// They must have been found for the size of `T`, and the table must have all `2^16` cells.
     #[inline(always)]
-    pub unsafe fn cell<'a, T>(&self, cells: &'a Cells<T>, l: usize, t: usize) -> &'a T {
-        // SAFETY: then the offset is a number of 16 bits times the size, and there are 2^16 cells.
+    pub unsafe fn cell<'a, T>(&self, cells: &'a [T], l: usize, t: usize) -> &'a T {
+        // SAFETY: then the offset is a number of 16 bits times the size.
         unsafe { &*cells.as_ptr().byte_add(self.cells[l][t] as usize) }
     }
 

@@ -10,13 +10,14 @@ use crate::engine::kernels::{
     avx512::{load_lanes, store_eight_sums, store_half_sums, sum_lanes},
     simplex::{
         Table,
-        layout::{self, Cell64, Cells, Quads},
+        layout::{self, Cell64, Quads},
+        pages::Pages,
     },
 };
 
 /// Squares with one output: one look-up a vector, a rotation in each lane.
 pub struct FoldedOne {
-    cells: Cells<Cell64>,
+    cells: Pages<Cell64>,
 }
 
 impl FoldedOne {
@@ -49,7 +50,7 @@ impl FoldedOne {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     fn four_squares(&self, quarter: &Quarter, lane: usize) -> [__m512i; 4] {
         let square = |t: usize| {
-            // SAFETY: the corners are those of cells of 2^6 bytes.
+            // SAFETY: the corners are those of cells of 2^6 bytes, of which the table has all.
             let cell = unsafe { quarter.cell(&self.cells, lane, t) };
             let weights = quarter.broadcast_weights(lane, t);
             _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights, load_lanes(&cell.0))
@@ -60,7 +61,7 @@ impl FoldedOne {
 
 /// Squares with four outputs: three rows of sixteen values a look-up, each with the four corners of axes c and d.
 pub struct FoldedFour {
-    rows: Box<[Quads]>,
+    rows: Pages<Quads>,
 }
 
 impl FoldedFour {

@@ -7,13 +7,14 @@ use crate::engine::kernels::{
     avx512::{add_sums, four_lanes, load_lane, load_lanes, sum_lanes},
     simplex::{
         Table,
-        layout::{self, Cell16, Cell64, Cells, TURN},
+        layout::{self, Cell16, Cell64, TURN},
+        pages::Pages,
     },
 };
 
 /// Any pattern, one output: sixteen corners a look-up, four look-ups a vector.
 pub struct RotatedOne {
-    cells: Cells<Cell16>,
+    cells: Pages<Cell16>,
 }
 
 impl RotatedOne {
@@ -56,7 +57,7 @@ impl RotatedOne {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     fn add_pixels(&self, sum: __m512i, quarter: &Quarter, t: usize) -> __m512i {
-        // SAFETY: the corners are those of cells of 2^4 bytes.
+        // SAFETY: the corners are those of cells of 2^4 bytes, of which the table has all.
         let cell = |lane: usize| load_lane(unsafe { &quarter.cell(&self.cells, lane, t).0 });
         let cells = four_lanes([cell(0), cell(1), cell(2), cell(3)]);
         _mm512_dpbusd_epi32(sum, quarter.lane_weights(t), cells)
@@ -65,7 +66,7 @@ impl RotatedOne {
 
 /// Any pattern, four outputs: one look-up a vector, an output in each lane.
 pub struct RotatedFour {
-    cells: Cells<Cell64>,
+    cells: Pages<Cell64>,
 }
 
 impl RotatedFour {
@@ -115,7 +116,7 @@ impl RotatedFour {
     fn turn_and_add(&self, pixels: [__m512i; 4], quarter: &Quarter, lane: usize) -> [__m512i; 4] {
         let pixel = |t: usize| {
             let turned = _mm512_shuffle_i64x2::<0x93>(pixels[t], pixels[t]);
-            // SAFETY: the corners are those of cells of 2^6 bytes.
+            // SAFETY: the corners are those of cells of 2^6 bytes, of which the table has all.
             let cell = unsafe { quarter.cell(&self.cells, lane, t) };
             let weights = quarter.broadcast_weights(lane, t);
             _mm512_dpbusd_epi32(turned, weights, load_lanes(&cell.0))

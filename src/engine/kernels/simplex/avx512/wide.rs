@@ -9,6 +9,7 @@ use crate::engine::kernels::{
     simplex::{
         Table,
         layout::{self, Cell16, FoldedRow},
+        pages::Pages,
     },
     sub_pixel_places,
 };
@@ -41,7 +42,7 @@ fn interpolate([a, b, c, d, e]: [__m512i; 5], weights: [__m512i; 3]) -> [__m512i
 
 /// Squares: a row holds the values of four rotations.
 pub struct FoldedWide {
-    rows: Box<[FoldedRow]>,
+    rows: Pages<FoldedRow>,
 }
 
 impl FoldedWide {
@@ -87,7 +88,7 @@ impl FoldedWide {
 
 /// Any pattern: four pixels a vector, one in each lane.
 pub struct RotatedWide {
-    rows: Box<[Cell16]>,
+    rows: Pages<Cell16>,
     turn: Turn,
 }
 
