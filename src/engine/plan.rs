@@ -60,9 +60,9 @@ pub enum Operation {
         modules: rc::Modules,
         map: usize,
     },
-    /// Makes a fold: the values of the squares of one branch.
+    /// Makes a fold: the values of the squares of branches, summed, each of which reads one of the planes.
     Fold {
-        input: usize,
+        inputs: Vec<usize>,
         kernel: Folded,
         unfold: Unfold,
         fold: usize,
@@ -75,14 +75,20 @@ pub enum Operation {
     },
 }
 
-/// What a branch adds to its stage's sum.
+/// What a branch adds to its stage's sum, or several squares together.
 pub struct LookUp {
     pub source: Source,
     /// Which part of the sum it is added to.
     pub group: usize,
 }
 
-/// Where a branch's values come from.
+impl LookUp {
+    fn is_fold(&self) -> bool {
+        matches!(self.source, Source::Fold { .. })
+    }
+}
+
+/// Where the values come from.
 pub enum Source {
     Plane {
         plane: usize,
@@ -133,7 +139,8 @@ impl Plan {
     #[must_use]
     pub fn cycles_per_pixel(&self) -> usize {
         let look_ups = |step: &Step| match &step.operation {
-            Operation::Stage { look_ups, .. } => look_ups.len(),
+            Operation::Stage { look_ups, .. } => look_ups.iter().filter(|l| !l.is_fold()).count(),
+            Operation::Fold { inputs, .. } => inputs.len(),
             _ => 0,
         };
         8 * self.steps.iter().map(look_ups).sum::<usize>()
@@ -208,34 +215,34 @@ impl<'a> Builder<'a> {
     fn stage(&mut self, index: usize) {
         let graph = self.model.graph();
         let stage = &graph.stages[index];
-        let places = self.rc_steps(index);
-        let mut sources: Vec<Source> = Vec::new();
-        for (number, place) in places.into_iter().enumerate() {
-            let source = match place {
-                Some(place) => self.behind_rc(index, number, place),
-                None => self.on_plane(index, number),
-            };
-            sources.push(source);
-        }
-        for (source, branch) in sources.iter().zip(&stage.branches) {
-            self.stage_reads(source, branch);
-        }
         let end = finish::Stage {
             rounding: stage.rounding,
-            branches: sources.len(),
+            branches: stage.branches.len(),
             interval: stage.interval,
         };
         let per_sum = match self.depth {
             8 => end.branches_per_sum(),
-            _ => sources.len(),
+            _ => end.branches,
         };
-        let groups = sources.len().div_ceil(per_sum);
+        let groups = end.branches.div_ceil(per_sum);
+        let places = self.rc_steps(index);
+        let mut look_ups = Vec::new();
+        for (number, place) in places.into_iter().enumerate() {
+            let group = number / per_sum;
+            let source = match place {
+                Some(place) => Some(self.behind_rc(index, number, place)),
+                None => {
+                    let summed = group * per_sum..end.branches.min((group + 1) * per_sum);
+                    self.on_plane(index, number, summed)
+                }
+            };
+            look_ups.extend(source.map(|source| (number, LookUp { source, group })));
+        }
+        for (number, look_up) in &look_ups {
+            self.stage_reads(&look_up.source, &stage.branches[*number]);
+        }
         let side = graph.outputs(index).isqrt();
-        let look_ups = sources.into_iter().enumerate();
-        let look_ups = look_ups.map(|(number, source)| LookUp {
-            source,
-            group: number / per_sum,
-        });
+        let look_ups = look_ups.into_iter().map(|(_, look_up)| look_up);
         let last = index + 1 == graph.stages.len();
         let step = Operation::Stage {
             look_ups: look_ups.collect(),
@@ -314,36 +321,54 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn on_plane(&mut self, index: usize, number: usize) -> Source {
+    /// A branch that reads a plane itself: nothing if it is folded together with one before it. `summed` are the branches
+    /// of its part of the sum.
+    fn on_plane(&mut self, index: usize, number: usize, summed: Range<usize>) -> Option<Source> {
         let branch = &self.model.graph().stages[index].branches[number];
-        let table = self.table(index, number, false);
         let Pattern::Simplex(pattern) = branch.pattern else {
             unreachable!("a valid graph has points behind RC modules only");
         };
-        match Folded::distance(pattern) {
-            Some(distance) => self.fold(branch.input, table, distance),
-            None => Source::Plane {
+        let table = self.table(index, number, false);
+        let Some(distance) = Folded::distance(pattern) else {
+            return Some(Source::Plane {
                 plane: branch.input,
                 kernel: Rotated::new(&table, pattern, self.cpu),
-            },
-        }
+            });
+        };
+        let branches = &self.model.graph().stages[index].branches;
+        let alike = |other: &usize| {
+            branches[*other].rc.is_none() && branches[*other].pattern == branch.pattern
+        };
+        let alike: Vec<usize> = summed.filter(alike).collect();
+        let mut together = alike.chunks(Folded::tables_at_once(&table, self.cpu));
+        let together = together.find(|together| together[0] == number)?;
+        Some(self.fold(index, together, distance))
     }
 
-    /// Adds the step that looks up squares. There are some above the first row, whose bottoms are rows of the plane; a
-    /// reflected corner of these is as far below the plane's border as the corner is above it.
-    fn fold(&mut self, input: usize, table: Table, distance: usize) -> Source {
-        let from = self.planes[input];
-        match self.model.graph().border {
-            Border::Edge => self.reads_rows(from, 0, distance),
-            Border::Reflect => self.reads_rows(from, distance, 2 * distance),
+    /// Adds the step that looks up the squares of branches. There are some above the first row, whose bottoms are rows of
+    /// the plane; a reflected corner of these is as far below the plane's border as the corner is above it.
+    fn fold(&mut self, index: usize, branches: &[usize], distance: usize) -> Source {
+        let stage = &self.model.graph().stages[index];
+        let inputs = branches.iter().map(|number| stage.branches[*number].input);
+        let inputs: Vec<usize> = inputs.collect();
+        for input in &inputs {
+            let from = self.planes[*input];
+            match self.model.graph().border {
+                Border::Edge => self.reads_rows(from, 0, distance),
+                Border::Reflect => self.reads_rows(from, distance, 2 * distance),
+            }
+            let margin = &mut self.steps[from].margin;
+            *margin = distance.max(*margin);
         }
-        let margin = &mut self.steps[from].margin;
-        *margin = distance.max(*margin);
+        let tables = branches
+            .iter()
+            .map(|number| self.table(index, *number, false));
+        let tables: Vec<Table> = tables.collect();
         let fold = self.folds.len();
-        let unfold = Unfold::new(distance, slots(table.side), self.cpu);
+        let unfold = Unfold::new(distance, slots(tables[0].side), self.cpu);
         let operation = Operation::Fold {
-            input,
-            kernel: Folded::new(&table, self.cpu),
+            inputs,
+            kernel: Folded::new(&tables, self.cpu),
             unfold,
             fold,
         };

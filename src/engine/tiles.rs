@@ -4,7 +4,7 @@
 use super::{
     PlaneMut,
     aligned::Aligned,
-    kernels::{LANES, Sample, finish::Finish, padded_width, slots},
+    kernels::{LANES, Sample, finish::Finish, padded_width, simplex::MOST_TABLES, slots},
     model::{Border, Offset},
     plan::{LookUp, Operation, Plan, Source, Step},
     plane::{Area, Plane},
@@ -251,17 +251,20 @@ impl<S: Sample> Scratch<S> {
                 }
             }
             Operation::Fold {
-                input,
+                inputs,
                 kernel,
                 unfold,
                 fold,
             } => {
-                let (input, fold) = (&self.planes[*input], &mut self.folds[*fold]);
                 let distance = unfold.distance() as i32;
                 let corners = [(0, -distance), (0, 0), (distance, -distance), (distance, 0)];
-                let corners = corners.map(|offset| input.at(0, row, offset));
+                let rows: [_; MOST_TABLES] = std::array::from_fn(|table| {
+                    let input = &self.planes[inputs[table.min(inputs.len() - 1)]];
+                    corners.map(|offset| input.at(0, row, offset))
+                });
                 let squares = self.width + unfold.distance();
-                kernel.look_up(&corners, squares, fold.raw_four_mut(row));
+                let outputs = self.folds[*fold].raw_four_mut(row);
+                kernel.look_up(&rows[..inputs.len()], squares, outputs);
             }
             Operation::Stage {
                 look_ups,

@@ -178,7 +178,8 @@ enum FoldedKernel {
 }
 
 impl FoldedKernel {
-    fn new(table: &Table, cpu: Cpu) -> Self {
+    fn new(tables: &[Table], cpu: Cpu) -> Self {
+        let table = &tables[0];
         match (cpu, table.side) {
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 1) if table.has_layout() => {
@@ -186,7 +187,7 @@ impl FoldedKernel {
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 2) if table.has_layout() => {
-                Self::Avx512Four(avx512::FoldedFour::new(table))
+                Self::Avx512Four(avx512::FoldedFour::new(tables))
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 3 | 4) if table.has_layout() => {
@@ -209,6 +210,9 @@ impl FoldedKernel {
     }
 }
 
+/// Most tables whose look-ups a kernel sums.
+pub const MOST_TABLES: usize = 4;
+
 /// For each rotation, which corner of the square (top left, top right, bottom left, bottom right) each axis reads.
 const CORNERS: [[usize; 4]; 4] = [[0, 1, 2, 3], [1, 3, 0, 2], [3, 2, 1, 0], [2, 0, 3, 1]];
 
@@ -221,36 +225,56 @@ impl Folded {
         (side > 0 && pattern == square).then_some(side as usize)
     }
 
-    /// Packs a table.
+    /// How many tables like this one a kernel sums.
     #[must_use]
-    pub fn new(table: &Table, cpu: Cpu) -> Self {
-        Self {
-            kernel: FoldedKernel::new(table, cpu),
+    pub fn tables_at_once(table: &Table, cpu: Cpu) -> usize {
+        match (cpu, table.side) {
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 2) if table.has_layout() => MOST_TABLES,
+            _ => 1,
         }
     }
 
-    /// Looks up `squares` squares, side by side, into four rows: one for each rotation, [`slots`](super::slots) values
-    /// for each square.
+    /// Packs tables to be summed, no more than [`Folded::tables_at_once`].
+    #[must_use]
+    pub fn new(tables: &[Table], cpu: Cpu) -> Self {
+        assert!((1..=Self::tables_at_once(&tables[0], cpu)).contains(&tables.len()));
+        Self {
+            kernel: FoldedKernel::new(tables, cpu),
+        }
+    }
+
+    /// Looks up `squares` squares, side by side, in all tables, and sums what they say into four rows: one for each
+    /// rotation, [`slots`](super::slots) values for each square.
     ///
-    /// `inputs` has the rows of the corners (top left, top right, bottom left, bottom right) from the first square on.
+    /// `inputs` has, for each table, the rows of the corners (top left, top right, bottom left, bottom right) from the
+    /// first square on.
     pub fn look_up<I: Sample, A: Accumulator>(
         &self,
-        inputs: &[&[I]; 4],
+        inputs: &[[&[I]; 4]],
         squares: usize,
         outputs: [&mut [A]; 4],
     ) {
         match &self.kernel {
-            FoldedKernel::Portable(kernel) => kernel.look_up(inputs, squares, outputs),
+            FoldedKernel::Portable(kernel) => kernel.look_up(&inputs[0], squares, outputs),
             #[cfg(target_arch = "x86_64")]
             FoldedKernel::Deep(kernel) => {
-                let inputs = inputs.map(I::words);
+                let inputs = inputs[0].map(I::words);
                 let outputs = outputs.map(A::thirty_two_bits_mut);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe { kernel.look_up(&inputs, squares, outputs) }
             }
             #[cfg(target_arch = "x86_64")]
+            FoldedKernel::Avx512Four(kernel) => {
+                let corners = |table: usize| inputs[table.min(inputs.len() - 1)].map(I::bytes);
+                let inputs: [_; MOST_TABLES] = std::array::from_fn(corners);
+                let outputs = outputs.map(A::sixteen_bits_mut);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.look_up(&inputs, squares, outputs) }
+            }
+            #[cfg(target_arch = "x86_64")]
             kernel => {
-                let inputs = inputs.map(I::bytes);
+                let inputs = inputs[0].map(I::bytes);
                 let outputs = outputs.map(A::sixteen_bits_mut);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
@@ -267,13 +291,12 @@ impl Folded {
                         FoldedKernel::Avx512One(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
-                        FoldedKernel::Avx512Four(kernel) => {
-                            kernel.look_up(&inputs, squares, outputs);
-                        }
                         FoldedKernel::Avx512Wide(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
-                        FoldedKernel::Portable(_) | FoldedKernel::Deep(_) => {
+                        FoldedKernel::Portable(_)
+                        | FoldedKernel::Deep(_)
+                        | FoldedKernel::Avx512Four(_) => {
                             unreachable!("handled above")
                         }
                     }

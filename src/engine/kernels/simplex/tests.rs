@@ -93,9 +93,12 @@ fn deep_look_ups_are_the_same_by_every_instruction_set() {
         for depth in DEPTHS {
             let table = &deeper(&table(&entries, side), depth);
             let rotated = Rotated::new(table, pattern, Cpu::Portable);
-            let folded = Folded::new(table, Cpu::Portable);
+            let folded = Folded::new(&[*table], Cpu::Portable);
             for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
-                let kernels = (Rotated::new(table, pattern, cpu), Folded::new(table, cpu));
+                let kernels = (
+                    Rotated::new(table, pattern, cpu),
+                    Folded::new(&[*table], cpu),
+                );
                 for (width, content) in cases() {
                     let rows: [Vec<u16>; 16] =
                         std::array::from_fn(|i| content.deep_row(width, i as u32, depth));
@@ -114,7 +117,7 @@ fn deep_look_ups_are_the_same_by_every_instruction_set() {
                     let [expected, found] = [&folded, &kernels.1].map(|kernel| {
                         let mut sums: [_; 4] =
                             std::array::from_fn(|_| guarded_sums::<i32>(width, slots));
-                        kernel.look_up(&inputs[0], width, sums.each_mut().map(Vec::as_mut_slice));
+                        kernel.look_up(&inputs[..1], width, sums.each_mut().map(Vec::as_mut_slice));
                         sums.map(|sums| values(&sums, width, side))
                     });
                     assert!(found == expected, "folded, {what}");
@@ -206,19 +209,59 @@ fn folded_look_ups_are_the_same_by_every_instruction_set() {
     {
         let table = &table(&entries, side);
         let slots = slots(side);
-        let portable = Folded::new(table, Cpu::Portable);
+        let portable = Folded::new(&[*table], Cpu::Portable);
         for cpu in cpus() {
-            let kernel = Folded::new(table, cpu);
+            let kernel = Folded::new(&[*table], cpu);
             for (width, content) in cases() {
                 let rows: [Vec<u8>; 4] = std::array::from_fn(|i| content.row(width, i as u32));
                 let inputs = rows.each_ref().map(Vec::as_slice);
                 let [expected, found] = [&portable, &kernel].map(|kernel| {
                     let mut sums: [_; 4] =
                         std::array::from_fn(|_| guarded_sums::<i16>(width, slots));
-                    kernel.look_up(&inputs, width, sums.each_mut().map(Vec::as_mut_slice));
+                    kernel.look_up(&[inputs], width, sums.each_mut().map(Vec::as_mut_slice));
                     sums.map(|sums| values::<i16>(&sums, width, side))
                 });
                 assert_eq!(found, expected, "{cpu:?}, {width} squares, {content:?}");
+            }
+        }
+    }
+}
+
+/// As many tables as a kernel sums, and fewer: the sums are those of kernels with one table each.
+#[test]
+fn squares_of_several_tables_are_summed() {
+    let entries = tables(2);
+    let each = [0, 1, 0, 1].map(|number: usize| table(&entries[number], 2));
+    for cpu in cpus() {
+        let alone = each.map(|table| Folded::new(&[table], Cpu::Portable));
+        for count in 2..=Folded::tables_at_once(&each[0], cpu) {
+            let kernel = Folded::new(&each[..count], cpu);
+            for (width, content) in cases() {
+                let rows: [[Vec<u8>; 4]; MOST_TABLES] = std::array::from_fn(|number| {
+                    std::array::from_fn(|i| content.row(width, (4 * number + i) as u32))
+                });
+                let inputs = rows
+                    .each_ref()
+                    .map(|rows| rows.each_ref().map(Vec::as_slice));
+                let look_up = |kernel: &Folded, inputs: &[[&[u8]; 4]]| {
+                    let mut sums: [_; 4] = std::array::from_fn(|_| guarded_sums::<i16>(width, 4));
+                    kernel.look_up(inputs, width, sums.each_mut().map(Vec::as_mut_slice));
+                    sums.map(|sums| values::<i16>(&sums, width, 2))
+                };
+                let mut expected = look_up(&alone[0], &inputs[..1]);
+                for number in 1..count {
+                    let more = look_up(&alone[number], &inputs[number..=number]);
+                    for (row, more) in expected.iter_mut().zip(more) {
+                        row.iter_mut()
+                            .zip(more)
+                            .for_each(|(sum, value)| *sum += value);
+                    }
+                }
+                let found = look_up(&kernel, &inputs[..count]);
+                assert_eq!(
+                    found, expected,
+                    "{count} tables, {cpu:?}, {width} squares, {content:?}"
+                );
             }
         }
     }

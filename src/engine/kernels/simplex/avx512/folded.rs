@@ -59,49 +59,62 @@ impl FoldedOne {
     }
 }
 
-/// Squares with four outputs: three rows of sixteen values a look-up, each with the four corners of axes c and d.
+/// Squares with four outputs, of up to four tables that are summed: three rows of sixteen values a look-up, each with the
+/// four corners of axes c and d.
 pub struct FoldedFour {
-    rows: Pages<Quads>,
+    tables: Vec<Pages<Quads>>,
 }
 
 impl FoldedFour {
-    pub fn new(table: &Table) -> Self {
+    pub fn new(tables: &[Table]) -> Self {
         Self {
-            rows: layout::folded_quads(table),
+            tables: tables.iter().map(layout::folded_quads).collect(),
         }
     }
 
+    /// `inputs` has corners for each table.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    pub fn look_up(&self, inputs: &[&[u8]; 4], squares: usize, outputs: [&mut [i16]; 4]) {
-        let [first_row, second_row, third_row, fourth_row] = outputs;
-        let upper = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-        let lower = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-        quads::for_each_part(inputs, squares, |x, lane, quads, finder| {
-            finder.step(lane);
-            for (q, quads) in quads.iter().enumerate() {
-                let square = |t| self.square(quads, lane, t);
-                let left = _mm512_packs_epi32(square(0), square(1));
-                let right = _mm512_packs_epi32(square(2), square(3));
-                let first_two = _mm512_permutex2var_epi64(left, upper, right);
-                let last_two = _mm512_permutex2var_epi64(left, lower, right);
-                let at = 4 * (x + 16 * lane + 4 * q);
-                store_half_sums(first_row, at, _mm512_castsi512_si256(first_two));
-                store_half_sums(second_row, at, _mm512_extracti64x4_epi64::<1>(first_two));
-                store_half_sums(third_row, at, _mm512_castsi512_si256(last_two));
-                store_half_sums(fourth_row, at, _mm512_extracti64x4_epi64::<1>(last_two));
+    pub fn look_up(&self, inputs: &[[&[u8]; 4]], squares: usize, outputs: [&mut [i16]; 4]) {
+        match self.tables.as_slice() {
+            [a] => look_up_four([a], inputs, squares, outputs),
+            [a, b] => look_up_four([a, b], inputs, squares, outputs),
+            [a, b, c] => look_up_four([a, b, c], inputs, squares, outputs),
+            [a, b, c, d] => look_up_four([a, b, c, d], inputs, squares, outputs),
+            tables => unreachable!("{} tables", tables.len()),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+fn look_up_four<const N: usize>(
+    tables: [&Pages<Quads>; N],
+    inputs: &[[&[u8]; 4]],
+    squares: usize,
+    outputs: [&mut [i16]; 4],
+) {
+    let [first_row, second_row, third_row, fourth_row] = outputs;
+    let inputs: &[_; N] = inputs.first_chunk().expect("corners for each table");
+    let upper = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    let lower = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    quads::for_each_quarter(inputs, squares, |x, lane, q, quarters| {
+        let mut squares = [_mm512_setzero_si512(); 4];
+        // Table by table: the processor adds to four sums at once, to one only a product after the other.
+        for (rows, quarters) in tables.into_iter().zip(quarters) {
+            for (t, sum) in squares.iter_mut().enumerate() {
+                // SAFETY: `layout::folded_quads` makes all rows.
+                for (row, weights) in unsafe { quarters[q].vertices(rows, lane, t) } {
+                    let weights = _mm512_set1_epi32(weights);
+                    *sum = _mm512_dpbusd_epi32(*sum, weights, load_lanes(&row.0));
+                }
             }
-        });
-    }
-
-    /// The sixteen values of a square.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn square(&self, quads: &quads::Quarter, lane: usize, t: usize) -> __m512i {
-        let mut sum = _mm512_setzero_si512();
-        // SAFETY: `layout::folded_quads` makes all rows.
-        for (row, weights) in unsafe { quads.vertices(&self.rows, lane, t) } {
-            sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(weights), load_lanes(&row.0));
         }
-        sum
-    }
+        let left = _mm512_packs_epi32(squares[0], squares[1]);
+        let right = _mm512_packs_epi32(squares[2], squares[3]);
+        let first_two = _mm512_permutex2var_epi64(left, upper, right);
+        let last_two = _mm512_permutex2var_epi64(left, lower, right);
+        store_half_sums(first_row, 4 * x, _mm512_castsi512_si256(first_two));
+        store_half_sums(second_row, 4 * x, _mm512_extracti64x4_epi64::<1>(first_two));
+        store_half_sums(third_row, 4 * x, _mm512_castsi512_si256(last_two));
+        store_half_sums(fourth_row, 4 * x, _mm512_extracti64x4_epi64::<1>(last_two));
+    });
 }

@@ -51,8 +51,8 @@ impl Quarter {
     }
 }
 
-/// What a block reads, on its way: four steps long.
-pub struct Finder<'a> {
+/// What a block reads, on its way.
+struct Finder<'a> {
     /// For each vertex along axes a and b, the least fraction that belongs to it; then none.
     along: [__m512i; 4],
     /// By which of axes c and d belong to a corner, the least fraction that does and the greatest that does not.
@@ -60,6 +60,9 @@ pub struct Finder<'a> {
     samples: [__m512i; 4],
     quarters: &'a mut [Quarter; 4],
 }
+
+/// Steps until what a block reads is found.
+const STEPS: usize = 4;
 
 impl<'a> Finder<'a> {
     /// Starts with the block at `x`.
@@ -78,10 +81,10 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Takes one of four steps, in their order: the weights of a vertex's corners, and then the rows.
+    /// Takes one of [`STEPS`] steps, in their order: the weights of a vertex's corners, and then the rows.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    pub fn step(&mut self, step: usize) {
+    fn step(&mut self, step: usize) {
         match step {
             0..3 => self.weights(step),
             _ => self.rows(),
@@ -132,28 +135,40 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Goes through the look-ups of a row block by block, each in four parts. `look_up` gets the block's first pixel, the
-/// part, what to read, and what finds the same for the next block, a step for each part.
+/// Goes through the look-ups of a row block by block, four pixels at a time. `look_up` gets the first of the four, the lane,
+/// the quarter, and what all `N` inputs read in the block.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-pub fn for_each_part(
-    inputs: &[&[u8]; 4],
+pub fn for_each_quarter<const N: usize>(
+    inputs: &[[&[u8]; 4]; N],
     width: usize,
-    mut look_up: impl FnMut(usize, usize, &[Quarter; 4], &mut Finder),
+    mut look_up: impl FnMut(usize, usize, usize, &[[Quarter; 4]; N]),
 ) {
-    let mut buffers = [NOTHING; 2];
+    let mut buffers = [[NOTHING; N]; 2];
     let [now, next] = &mut buffers;
     let (mut now, mut next) = (now, next);
-    let mut finder = Finder::new(inputs, 0, now);
-    for step in 0..4 {
-        finder.step(step);
+    for (axes, quarters) in inputs.iter().zip(now.iter_mut()) {
+        let mut finder = Finder::new(axes, 0, quarters);
+        for step in 0..STEPS {
+            finder.step(step);
+        }
     }
     let last = (width - 1) / LANES * LANES;
     for x in (0..width).step_by(LANES) {
         // The last block finds its own once more.
-        let mut finder = Finder::new(inputs, (x + LANES).min(last), next);
-        for part in 0..4 {
-            look_up(x, part, now, &mut finder);
+        let following = (x + LANES).min(last);
+        for (input, (axes, quarters)) in inputs.iter().zip(next.iter_mut()).enumerate() {
+            let mut finder = Finder::new(axes, following, quarters);
+            let places = 16 * input / N..16 * (input + 1) / N;
+            let (first, count) = (places.start, places.len());
+            for place in places {
+                let step = |place: usize| STEPS * (place - first) / count;
+                for step in step(place)..step(place + 1) {
+                    finder.step(step);
+                }
+                let (lane, q) = (place / 4, place % 4);
+                look_up(x + 16 * lane + 4 * q, lane, q, now);
+            }
         }
         std::mem::swap(&mut now, &mut next);
     }
