@@ -2,9 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{
-    BINS, Entry, LANES, MOST_ROWS, Member, Offset, Rows, Slide, Table, Window, place, samples,
-};
+use super::{BINS, Entry, LANES, MOST_ROWS, Member, Offset, Rows, Slide, Table, Window, place};
 use crate::engine::kernels::avx2::{load, store_eight_sums};
 
 /// Modules that are made together.
@@ -138,4 +136,16 @@ fn load_entry(Entry(bins): &Entry) -> [__m256i; BINS] {
     // SAFETY: reads the 32 bytes of a bin.
     bins.each_ref()
         .map(|bin| unsafe { _mm256_loadu_si256(std::ptr::from_ref(bin).cast()) })
+}
+
+/// A block of samples of each row.
+#[inline(always)]
+fn samples<const ROWS: usize>(inputs: &Rows, at: usize) -> [[[u8; LANES]; ROWS]; 2] {
+    let mut samples = [[[0; LANES]; ROWS]; 2];
+    for (samples, inputs) in samples.iter_mut().zip(inputs) {
+        for (samples, input) in samples.iter_mut().zip(inputs) {
+            samples.copy_from_slice(&input[at..][..LANES]);
+        }
+    }
+    samples
 }

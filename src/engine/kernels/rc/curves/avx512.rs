@@ -1,11 +1,11 @@
-//! Sliding sums by AVX-512: all sums of two rotations in a vector, the levels of 16 pixels in four rotations at a time.
+//! Sliding sums by AVX-512: all sums of two rotations in a vector, the levels of 64 pixels at a time.
 
 use std::arch::x86_64::*;
 
 use super::{
-    Entry, LANES, MOST_ROWS, Member, Offset, Rows, Slide, Squash, Window, place, samples, span,
+    BINS, Entry, LANES, Levels, MOST_ROWS, Member, Offset, Rows, Slide, Squash, Window, place, span,
 };
-use crate::engine::kernels::avx512::{load, load_lane};
+use crate::engine::kernels::avx512::load;
 
 /// Modules that are made together.
 pub struct Curves {
@@ -16,6 +16,9 @@ pub struct Curves {
 
 /// Samples whose finished sums one vector holds.
 const FINISHED: usize = 4;
+
+/// The finished sums of a block in two halves.
+type Finished = [[__m512i; LANES / FINISHED]; 2];
 
 impl Curves {
     /// If there are places for all sums, 16 bits hold them, and the squashes are for vectors.
@@ -72,40 +75,28 @@ impl Curves {
         stride: usize,
     ) {
         let (entries, _) = self.slide.entries.as_chunks::<ROWS>();
+        let [half, other_half, ..] = entries else {
+            unreachable!("entries of two halves")
+        };
         let moves = load(self.slide.moves.as_flattened().as_flattened(), 0);
         let mut sums = [_mm512_setzero_si512(); 2];
         for (block, column) in self.slide.blocks(width).enumerate() {
-            let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
-            let samples = samples::<ROWS>(inputs, block * LANES);
-            for half in 0..2 {
-                for (four, finished) in finished[half].iter_mut().enumerate() {
-                    for x in FINISHED * four..FINISHED * (four + 1) {
-                        let entry = |row: usize| {
-                            load_entry(&entries[half][row][usize::from(samples[half][row][x])])
-                        };
-                        let mut added = entry(0);
-                        for row in 1..ROWS {
-                            added = _mm512_add_epi16(added, entry(row));
-                        }
-                        let moved = _mm512_shuffle_epi8(sums[half], moves);
-                        sums[half] = _mm512_add_epi16(moved, added);
-                        *finished = _mm512_alignr_epi8::<4>(sums[half], *finished);
-                    }
+            let offsets = offsets::<ROWS>(inputs, block * LANES);
+            let finished = slide([half, other_half], &offsets, moves, &mut sums);
+            for bin in 0..BINS {
+                let members = self.slide.members.iter().zip(&self.squashes).enumerate();
+                let mut members = members
+                    .filter(|(_, (member, _))| member.bin == bin)
+                    .peekable();
+                if members.peek().is_none() {
+                    continue;
                 }
-            }
-            let members = self.slide.members.iter().zip(&self.squashes);
-            for ((member, (skipped, squash)), output) in members.zip(output.chunks_mut(4 * stride))
-            {
-                for quarter in 0..4 {
-                    let finished = finished.each_ref().map(|half| &half[4 * quarter..][..4]);
-                    let levels = member.levels(squash, *skipped, finished);
-                    let rows = output.chunks_mut(stride);
-                    for ((levels, last), row) in levels.iter().zip(member.last).zip(rows) {
-                        place(
-                            levels,
-                            column + 16 * quarter as i32 - last,
-                            &mut row[..width],
-                        );
+                let rotations = rotations(&finished, bin);
+                for (number, (member, (skipped, squash))) in members {
+                    for (rotation, pairs) in rotations.iter().enumerate() {
+                        let levels = member.levels(squash, *skipped, *pairs);
+                        let row = &mut output[(4 * number + rotation) * stride..][..width];
+                        place(&levels, column - member.last[rotation], row);
                     }
                 }
             }
@@ -113,40 +104,117 @@ impl Curves {
     }
 }
 
+/// For each row of two halves, two neighbouring samples of a block in 32 bits: where the entries of their levels lie, in
+/// bytes. One load serves both.
+type Offsets<const ROWS: usize> = [[[u32; LANES / 2]; ROWS]; 2];
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+fn offsets<const ROWS: usize>(inputs: &Rows, at: usize) -> Offsets<ROWS> {
+    const SHIFT: u32 = size_of::<Entry>().ilog2();
+    let mut offsets = [[[0; LANES / 2]; ROWS]; 2];
+    for (offsets, inputs) in offsets.iter_mut().zip(inputs) {
+        for (offsets, input) in offsets.iter_mut().zip(inputs) {
+            let samples = load(input, at);
+            let halves = [
+                _mm512_castsi512_si256(samples),
+                _mm512_extracti64x4_epi64::<1>(samples),
+            ];
+            for (offsets, half) in offsets.as_chunks_mut().0.iter_mut().zip(halves) {
+                let half = _mm512_slli_epi16::<SHIFT>(_mm512_cvtepu8_epi16(half));
+                // SAFETY: both are 64 bytes and any bits make numbers.
+                *offsets = unsafe { std::mem::transmute::<__m512i, [u32; 16]>(half) };
+            }
+        }
+    }
+    offsets
+}
+
+/// Slides along a block. Each of the vectors that come out holds the finished sums of a half for four samples.
+///
+/// The halves take turns: neither waits for its own last sum.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+fn slide<const ROWS: usize>(
+    entries: [&[Levels; ROWS]; 2],
+    offsets: &Offsets<ROWS>,
+    moves: __m512i,
+    sums: &mut [__m512i; 2],
+) -> Finished {
+    let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
+    for pair in 0..LANES / 2 {
+        for half in 0..2 {
+            // SAFETY: the offsets are those of levels.
+            let two =
+                |row: usize| unsafe { entries_at(&entries[half][row], offsets[half][row][pair]) };
+            let mut added = two(0);
+            for row in 1..ROWS {
+                let more = two(row);
+                added = [0, 1].map(|sample| _mm512_add_epi16(added[sample], more[sample]));
+            }
+            let finished = &mut finished[half][2 * pair / FINISHED];
+            for added in added {
+                let moved = _mm512_shuffle_epi8(sums[half], moves);
+                sums[half] = _mm512_add_epi16(moved, added);
+                *finished = _mm512_alignr_epi8::<4>(sums[half], *finished);
+            }
+        }
+    }
+    finished
+}
+
+/// The entries of two samples.
+///
+/// # Safety
+/// Both offsets must be those of levels.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn entries_at(levels: &Levels, offsets: u32) -> [__m512i; 2] {
+    let offsets = [offsets & 0xffff, offsets >> 16];
+    offsets.map(|offset| {
+        // SAFETY: reads the 64 bytes of the level's entry, which are aligned.
+        unsafe { _mm512_load_si512(levels.as_ptr().byte_add(offset as usize).cast()) }
+    })
+}
+
+/// For each rotation, the finished sums of the modules of a bin, a pair for each pixel of a block.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn rotations(finished: &Finished, bin: usize) -> [[__m512i; 4]; 4] {
+    let mut rotations = [[_mm512_setzero_si512(); 4]; 4];
+    for (half, finished) in finished.iter().enumerate() {
+        for (sixteen, fours) in finished.as_chunks().0.iter().enumerate() {
+            let [a, b, c, d]: [__m512i; 4] = *fours;
+            let [ab, cd] = [[a, b], [c, d]].map(|[a, b]| match bin {
+                0 => _mm512_shuffle_i64x2::<0x44>(a, b),
+                _ => _mm512_shuffle_i64x2::<0xee>(a, b),
+            });
+            rotations[2 * half][sixteen] = _mm512_shuffle_i64x2::<0x88>(ab, cd);
+            rotations[2 * half + 1][sixteen] = _mm512_shuffle_i64x2::<0xdd>(ab, cd);
+        }
+    }
+    rotations
+}
+
 impl Member {
-    /// The levels of 16 pixels in four rotations, from their finished sums in two rotations and in the others.
+    /// The levels of a block, from its finished sums in one rotation.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn levels(
-        &self,
-        squash: &Squash,
-        skipped: u16,
-        [half, other_half]: [&[__m512i]; 2],
-    ) -> [[u8; 16]; 4] {
-        // A lane for each rotation, with pairs of sums of four pixels.
-        let pairs: [__m512i; 4] = std::array::from_fn(|four| match self.bin {
-            0 => _mm512_shuffle_i64x2::<0x44>(half[four], other_half[four]),
-            _ => _mm512_shuffle_i64x2::<0xee>(half[four], other_half[four]),
-        });
-        let sums = pairs.map(|pairs| match self.place {
+    fn levels(&self, squash: &Squash, skipped: u16, pairs: [__m512i; 4]) -> [u8; LANES] {
+        let [a, b, c, d] = pairs.map(|pairs| match self.place {
             0 => _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff)),
             _ => _mm512_srli_epi32::<16>(pairs),
         });
-        let [a, b, c, d] = sums;
         let sums = [_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d)];
         let skipped = _mm512_set1_epi16(skipped.cast_signed());
         let levels = squash.levels(sums.map(|sums| _mm512_subs_epu16(sums, skipped)));
-        // In each lane levels come as one of `a`, one of `c`, ..., and then those of `b` and `d`.
-        let places = [0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15];
-        let levels = _mm512_shuffle_epi8(levels, _mm512_broadcast_i32x4(load_lane(&places)));
+        // In each lane of 128 bits come four levels of `a` and of `b`, and between them those of `c` and `d`.
+        let places: [u8; LANES] = std::array::from_fn(|pixel| {
+            let (vector, lane, number) = (pixel / 16, pixel / 4 % 4, pixel % 4);
+            (16 * lane + 2 * (number + 4 * (vector % 2)) + vector / 2) as u8
+        });
+        let levels = _mm512_permutexvar_epi8(load(&places, 0), levels);
         // SAFETY: both are 64 bytes and any bits make numbers.
-        unsafe { std::mem::transmute::<__m512i, [[u8; 16]; 4]>(levels) }
+        unsafe { std::mem::transmute::<__m512i, [u8; LANES]>(levels) }
     }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_entry(entry: &Entry) -> __m512i {
-    // SAFETY: reads the 64 bytes of the entry, which are aligned.
-    unsafe { _mm512_load_si512(std::ptr::from_ref(entry).cast()) }
 }

@@ -144,29 +144,17 @@ impl Slide {
     }
 }
 
-/// A block of samples of each row.
-#[inline(always)]
-fn samples<const ROWS: usize>(inputs: &Rows, at: usize) -> [[[u8; LANES]; ROWS]; 2] {
-    let mut samples = [[[0; LANES]; ROWS]; 2];
-    for (samples, inputs) in samples.iter_mut().zip(inputs) {
-        for (samples, input) in samples.iter_mut().zip(inputs) {
-            samples.copy_from_slice(&input[at..][..LANES]);
-        }
-    }
-    samples
-}
-
 /// Copies levels to where they belong in a row, without those that lie outside of it.
 #[inline(always)]
-fn place<const COUNT: usize>(levels: &[u8; COUNT], at: i32, row: &mut [u8]) {
+fn place(levels: &[u8; LANES], at: i32, row: &mut [u8]) {
     let inside = usize::try_from(at).ok().and_then(|at| row.get_mut(at..));
     if let Some(to) = inside.and_then(<[u8]>::first_chunk_mut) {
         *to = *levels;
         return;
     }
-    let (at, skipped) = (at.max(0) as usize, at.min(0).unsigned_abs() as usize);
-    let to = row.iter_mut().skip(at);
-    for (to, level) in to.zip(levels.iter().skip(skipped)) {
-        *to = *level;
-    }
+    let skipped = at.min(0).unsigned_abs() as usize;
+    let levels = levels.get(skipped..).unwrap_or(&[]);
+    let row = row.get_mut(at.max(0) as usize..).unwrap_or(&mut []);
+    let count = levels.len().min(row.len());
+    row[..count].copy_from_slice(&levels[..count]);
 }
