@@ -15,7 +15,11 @@ use gstrclut::engine::{
     reference::{self, Image as Plane},
 };
 use networks::{network, noise};
-use rclut_trainer::{convert, history, image::Image, network::to_levels};
+use rclut_trainer::{
+    convert, history,
+    image::Image,
+    network::{tape::Tape, to_levels},
+};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
@@ -68,9 +72,10 @@ fn every_weight_in_front_feels_a_gradient() {
     let network = mixing();
     let picture = noise(2 * 3 * 8 * 9, 1);
     let source = network.input(&picture, 6, (8, 9)).view([2, 3, 8, 9]);
-    let output = network.forward(&source);
+    let mut tape = Tape::default();
+    let output = network.record(&source, &mut tape);
     assert_eq!(output.size(), [2, 3, 16, 18]);
-    output.square().sum(Kind::Double).backward();
+    tape.backward(&output.square().sum(Kind::Double));
     for (name, parameter) in network.parameters() {
         let gradient = parameter.grad().abs().sum(Kind::Double).double_value(&[]);
         assert!(gradient > 0.0, "{name}");

@@ -7,7 +7,7 @@ mod networks;
 mod unfold;
 
 use networks::{network, noise};
-use rclut_trainer::network::{Architecture, Block, Network, RcActivation};
+use rclut_trainer::network::{Architecture, Block, Network, RcActivation, tape::Tape};
 use tch::{Device, Kind, Tensor};
 use unfold::Unfolded;
 
@@ -34,10 +34,10 @@ fn every_network_equals_the_unfolded_one_in_values_and_gradients() {
     ];
     for (name, network) in networks {
         let source = source(&network);
-        let gradients = |out: &Tensor| {
+        let gradients = |out: &Tensor, tape: Tape| {
             // A loss that weighs every output differently.
             let weights = Tensor::arange(out.numel() as i64, (Kind::Double, Device::Cpu)).sin();
-            (out.flatten(0, -1) * weights).sum(Kind::Double).backward();
+            tape.backward(&(out.flatten(0, -1) * weights).sum(Kind::Double));
             let parameters = network.parameters().into_iter();
             let taken = parameters.map(|(name, parameter)| {
                 let gradient = parameter.grad().copy();
@@ -46,7 +46,8 @@ fn every_network_equals_the_unfolded_one_in_values_and_gradients() {
             });
             taken.collect::<Vec<_>>()
         };
-        let ours = network.forward(&source);
+        let mut tape = Tape::default();
+        let ours = network.record(&source, &mut tape);
         let papers = Unfolded::new(&network).forward(&source);
         assert_eq!(ours.size(), papers.size(), "{name}");
         let largest = (&ours - &papers).abs().max().double_value(&[]);
@@ -54,7 +55,8 @@ fn every_network_equals_the_unfolded_one_in_values_and_gradients() {
         let deviation = 255.0 * ours.std(true).double_value(&[]);
         println!("{name}: deviation {deviation:.2} levels");
         assert!(deviation > 0.1, "{name}: the output is flat");
-        for ((parameter, ours), (_, papers)) in gradients(&ours).iter().zip(gradients(&papers)) {
+        let papers = gradients(&papers, Tape::default());
+        for ((parameter, ours), (_, papers)) in gradients(&ours, tape).iter().zip(papers) {
             let scale = papers.abs().max().double_value(&[]).max(1e-6);
             let difference = (ours - papers).abs().max().double_value(&[]) / scale;
             assert!(
@@ -82,12 +84,13 @@ fn learned_offsets_on_whole_pixels_read_as_fixed_ones_and_feel_their_gradient() 
         tch::no_grad(|| weight.shallow_clone().copy_(from));
     }
     let source = source(&fixed);
-    let out = learned.forward(&source);
+    let mut tape = Tape::default();
+    let out = learned.record(&source, &mut tape);
     let difference = (&out - fixed.forward(&source))
         .abs()
         .max()
         .double_value(&[]);
     assert!(difference < 1e-9, "{difference}");
-    out.sum(Kind::Double).backward();
+    tape.backward(&out.sum(Kind::Double));
     assert!(offsets.grad().abs().sum(Kind::Double).double_value(&[]) > 0.0);
 }

@@ -10,7 +10,7 @@ use gstrclut::engine::model::{Info, Model};
 use serde_json::json;
 use tch::Device;
 
-use super::{lut::OutputArgs, openmp, progress_bar};
+use super::{lut::OutputArgs, progress_bar};
 use crate::{
     convert::{
         self,
@@ -20,6 +20,7 @@ use crate::{
     network::Network,
     train::{
         checkpoint::{Checkpoint, Description},
+        openmp,
         run::{BEST, LAST},
         validate::Set,
     },

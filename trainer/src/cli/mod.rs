@@ -10,8 +10,6 @@ mod import;
 mod inspect;
 mod level;
 mod lut;
-#[cfg(feature = "torch")]
-mod openmp;
 mod prepare;
 mod report;
 mod terminal;

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
-use super::{convert, openmp, report, terminal::Terminal};
+use super::{convert, report, terminal::Terminal};
 use crate::{
     evaluate::Scores,
     history,
     network::{Architecture, Block, RcActivation, architecture},
     train::{
         checkpoint::Checkpoint,
+        openmp,
         run::{self, Options, Rates, Status, Watcher},
         task::{Task, TaskName},
     },

@@ -3,7 +3,7 @@
 
 use tch::{Tensor, nn};
 
-use super::{Block, Bound, rc::CONTRAST, round, unit::Unit};
+use super::{Block, Bound, rc::CONTRAST, round, tape::Tape, unit::Unit};
 
 /// Colours of a pixel: red, green and blue.
 pub const COLOURS: i64 = 3;
@@ -26,14 +26,25 @@ impl ConnectNetwork {
 
     /// What the table would hold for `[3, positions]` values in [0, 1]: as many whole numbers, -127..=127.
     pub fn table_entries(&self, values: &Tensor) -> Tensor {
-        round(&(self.unit.forward(values) * 127.0))
+        let _no_grad = tch::no_grad_guard();
+        self.run_unit(values, None)
     }
 
-    /// `[batch, 3, height, width]` values in [0, 1] to as many, multiples of 1/255.
+    fn run_unit(&self, values: &Tensor, tape: Option<&mut Tape>) -> Tensor {
+        round(&(self.unit.run(values, tape) * 127.0))
+    }
+
+    /// `[batch, 3, height, width]` values in [0, 1] to as many, multiples of 1/255, without gradients.
     pub fn forward(&self, colours: &Tensor) -> Tensor {
+        let _no_grad = tch::no_grad_guard();
+        self.run(colours, None)
+    }
+
+    /// As [`ConnectNetwork::forward`], and notes the way back if there is a tape.
+    pub(super) fn run(&self, colours: &Tensor, tape: Option<&mut Tape>) -> Tensor {
         let (batch, _, height, width) = colours.size4().expect("a picture has four dimensions");
         let values = colours.transpose(0, 1).reshape([COLOURS, -1]);
-        let levels = (self.table_entries(&values) + 127.0).clamp(0.0, 255.0);
+        let levels = (self.run_unit(&values, tape) + 127.0).clamp(0.0, 255.0);
         let mixed = levels.view([COLOURS, batch, height, width]).transpose(0, 1);
         mixed / 255.0
     }

@@ -4,6 +4,7 @@
 //! - [`unit`](mod@unit): four values in, one or `scale^2` values out; what a 4-D or 1-D table is read from.
 //! - [`connect`]: the colours of a pixel mixed before the first stage.
 //! - [`rc`]: the RC module, a window squashed to one value.
+//! - [`tape`]: the way back, where torch does not see it.
 //! - [`sampling`]: which pixels a unit reads, in all four rotations at once.
 //!
 //! A network computes in [0, 1] what the model computes in 0..=255, and rounds where the model rounds. No image is
@@ -14,6 +15,7 @@ pub mod architecture;
 pub mod connect;
 pub mod rc;
 pub mod sampling;
+pub mod tape;
 pub mod unit;
 
 use gstrclut::engine::model::{Pattern, rotate_sub_pixel};
@@ -23,6 +25,7 @@ pub use architecture::{Architecture, Block, Bound, RcActivation};
 use connect::ConnectNetwork;
 use rc::RcNetwork;
 use sampling::Taps;
+use tape::{Tape, cut};
 use unit::{DEPTH, Unit};
 
 use crate::image::Image;
@@ -148,36 +151,48 @@ impl Network {
     }
 
     /// `[batch, colours, height, width]` values in [0, 1] to `[batch, colours, scale * height, scale * width]` values that
-    /// are multiples of 1/255, not clamped. The colours are three if the network mixes them.
+    /// are multiples of 1/255, not clamped, without gradients. The colours are three if the network mixes them.
     pub fn forward(&self, source: &Tensor) -> Tensor {
+        let _no_grad = tch::no_grad_guard();
+        self.run(source, None)
+    }
+
+    /// As [`Network::forward`], and notes the way back to the parameters: for [`Tape::backward`].
+    pub fn record(&self, source: &Tensor, tape: &mut Tape) -> Tensor {
+        self.run(source, Some(tape))
+    }
+
+    fn run(&self, source: &Tensor, mut tape: Option<&mut Tape>) -> Tensor {
         let (batch, colours, height, width) =
             source.size4().expect("a picture has four dimensions");
         let source = match &self.connect {
-            Some(connect) => connect.forward(source),
+            Some(connect) => connect.run(source, tape.as_deref_mut()),
             None => source.shallow_clone(),
         };
-        let output = self.run_stages(&source.reshape([batch * colours, 1, height, width]));
+        let planes = source.reshape([batch * colours, 1, height, width]);
+        let output = self.run_stages(&planes, tape);
         let scale = i64::from(self.architecture.graph.scale);
         output.view([batch, colours, scale * height, scale * width])
     }
 
     /// `[batch, 1, height, width]` values to `[batch, 1, scale * height, scale * width]`.
-    fn run_stages(&self, source: &Tensor) -> Tensor {
-        let mut planes = vec![source.shallow_clone()];
+    fn run_stages(&self, source: &Tensor, mut tape: Option<&mut Tape>) -> Tensor {
+        let mut planes = vec![cut(source, tape.as_deref_mut())];
         for (index, branches) in self.stages.iter().enumerate() {
-            let entries = branches.iter().map(|b| b.entries(&planes[b.input]));
+            let entries = branches
+                .iter()
+                .map(|b| b.entries(&planes[b.input], tape.as_deref_mut()));
             let sum = entries.reduce(|sum, entries| sum + entries);
             let sum = sum.expect("a stage has branches");
             let count = branches.len() as f64;
-            let plane = if index + 1 == self.stages.len() {
+            if index + 1 == self.stages.len() {
                 let side = i64::from(self.architecture.graph.scale);
-                (round(&(sum / count)) / 255.0).pixel_shuffle(side)
-            } else {
-                round(&(sum / (4.0 * count) + 127.0).clamp(0.0, 255.0)) / 255.0
-            };
-            planes.push(plane);
+                return (round(&(sum / count)) / 255.0).pixel_shuffle(side);
+            }
+            let plane = round(&(sum / (4.0 * count) + 127.0).clamp(0.0, 255.0)) / 255.0;
+            planes.push(cut(&plane, tape.as_deref_mut()));
         }
-        planes.pop().expect("a graph has stages")
+        unreachable!("a graph has stages")
     }
 
     /// An image as the network alone would upscale it, each of its planes by itself once its colours are mixed: what
@@ -196,7 +211,7 @@ impl Network {
         };
         let planes = planes
             .iter()
-            .map(|plane| to_levels(&self.run_stages(plane)));
+            .map(|plane| to_levels(&self.run_stages(plane, None)));
         let upscaled = Image {
             width: low.width * scale,
             height: low.height * scale,
@@ -253,21 +268,26 @@ impl BranchNetwork {
     /// What the branch's table would hold for `[taps, positions]` values in [0, 1]: `[outputs, positions]` whole
     /// numbers, -127..=127. Behind an RC module the values pass a second tanh first, as its planes do.
     pub fn table_entries(&self, values: &Tensor) -> Tensor {
+        let _no_grad = tch::no_grad_guard();
+        self.run_unit(values, None)
+    }
+
+    fn run_unit(&self, values: &Tensor, tape: Option<&mut Tape>) -> Tensor {
         let entries = match self.rc {
-            Some(_) => self.unit.forward(&values.tanh()),
-            None => self.unit.forward(values),
+            Some(_) => self.unit.run(&values.tanh(), tape),
+            None => self.unit.run(values, tape),
         };
         round(&(entries * 127.0))
     }
 
     /// The sum of the four rotations' entries, turned back: `[batch, outputs, height, width]`.
-    fn entries(&self, plane: &Tensor) -> Tensor {
+    fn entries(&self, plane: &Tensor, tape: Option<&mut Tape>) -> Tensor {
         let (batch, _, height, width) = plane.size4().expect("planes have four dimensions");
         let values = match &self.rc {
             Some(rc) => self.taps.sample(&rc.forward(plane)),
             None => self.taps.sample(plane),
         };
-        let entries = self.table_entries(&values);
+        let entries = self.run_unit(&values, tape);
         let outputs = entries.size()[0];
         entries
             .view([outputs * 4, batch * height * width])

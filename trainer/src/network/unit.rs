@@ -5,17 +5,22 @@ use tch::{
     nn::{self, Init, init},
 };
 
-use super::{Block, Bound};
+use super::{
+    Block, Bound,
+    tape::{Tape, cut, pass_on},
+};
 
 /// Hidden layers after the first of a unit that a 4-D or 1-D table is read from.
 pub(super) const DEPTH: usize = 4;
-/// Positions that go through the layers together; bounds the memory that large images take.
-const CHUNK: i64 = 1 << 16;
+/// Positions that go through the layers together: what a layer makes of them stays in a processor's cache until the next
+/// reads it.
+const CHUNK: i64 = 1 << 12;
 
 /// A stack of layers that sees one position at a time.
 pub struct Unit {
     block: Block,
     bound: Bound,
+    features: i64,
     layers: Vec<Layer>,
 }
 
@@ -48,6 +53,7 @@ impl Unit {
         Self {
             block,
             bound,
+            features,
             layers,
         }
     }
@@ -73,32 +79,133 @@ impl Unit {
         self.layers[0].weight.kind()
     }
 
-    /// `[inputs, positions]` values to `[outputs, positions]` values in -1..=1.
-    pub fn forward(&self, values: &Tensor) -> Tensor {
-        let positions = values.size()[1];
-        if positions <= CHUNK {
-            return self.forward_chunk(values);
-        }
-        let chunks = values.split(CHUNK, 1);
-        let chunks: Vec<Tensor> = chunks.iter().map(|c| self.forward_chunk(c)).collect();
-        Tensor::cat(&chunks, 1)
+    /// `[inputs, positions]` values to `[outputs, positions]` values in -1..=1. Without a tape there are no gradients.
+    pub(super) fn run(&self, values: &Tensor, mut tape: Option<&mut Tape>) -> Tensor {
+        let values = cut(values, tape.as_deref_mut());
+        let chunks = values.split(CHUNK, 1).into_iter();
+        let chunks = chunks.map(|values| match &mut tape {
+            Some(tape) => self.record(values, tape),
+            None => tch::no_grad(|| self.output(&values, &self.hidden(&values))),
+        });
+        Tensor::cat(&chunks.collect::<Vec<_>>(), 1)
     }
 
-    fn forward_chunk(&self, values: &Tensor) -> Tensor {
-        let (last, hidden) = self.layers.split_last().expect("a unit has layers");
-        let (first, hidden) = hidden.split_first().expect("a unit has hidden layers");
-        let mut seen = vec![first.apply(&[values.shallow_clone()]).relu_()];
-        for layer in hidden {
-            let new = layer.apply(&seen).relu_();
-            if self.block == Block::Plain {
-                seen.clear();
-            }
-            seen.push(new);
+    /// Notes the way back, which is written out here: torch would keep what each reader of a layer sends back to it, and add
+    /// that up.
+    fn record(&self, values: Tensor, tape: &mut Tape) -> Tensor {
+        let (hidden, output) = tch::no_grad(|| {
+            let hidden = self.hidden(&values);
+            let output = self.output(&values, &hidden);
+            (hidden, output)
+        });
+        let (unit, made) = (self.shallow_clone(), output.shallow_clone());
+        tape.cut(&output, move |gradient| {
+            unit.backward(&values, &hidden, &made, gradient);
+        })
+    }
+
+    /// What the hidden layers make, one below the other: no layer copies what the layers before it made.
+    fn hidden(&self, values: &Tensor) -> Tensor {
+        let positions = values.size()[1];
+        let layers = self.layers.len() as i64 - 1;
+        let options = (values.kind(), values.device());
+        let hidden = Tensor::empty([layers * self.features, positions], options);
+        for index in 0..layers as usize {
+            let inputs = self.inputs(index, values, &hidden);
+            let layer = &self.layers[index];
+            let made = self.made(index, &hidden);
+            let _ = layer
+                .bias
+                .unsqueeze(1)
+                .addmm_out(&made, &layer.weight, &inputs);
+            let _ = made.shallow_clone().relu_();
         }
-        let output = last.apply(&seen);
+        hidden
+    }
+
+    fn output(&self, values: &Tensor, hidden: &Tensor) -> Tensor {
+        let index = self.layers.len() - 1;
+        let layer = &self.layers[index];
+        let inputs = self.inputs(index, values, hidden);
+        let output = layer.bias.unsqueeze(1).addmm(&layer.weight, &inputs);
         match self.bound {
             Bound::Tanh => output.tanh(),
             Bound::Clamp => output.clamp(-1.0, 1.0),
+        }
+    }
+
+    /// The rows of `hidden`, or of anything of its shape, that belong to a layer.
+    fn made(&self, index: usize, hidden: &Tensor) -> Tensor {
+        hidden.narrow(0, index as i64 * self.features, self.features)
+    }
+
+    /// What a layer reads.
+    fn inputs(&self, index: usize, values: &Tensor, hidden: &Tensor) -> Tensor {
+        match (index, self.block) {
+            (0, _) => values.shallow_clone(),
+            (_, Block::Dense) => hidden.narrow(0, 0, index as i64 * self.features),
+            (_, Block::Plain) => self.made(index - 1, hidden),
+        }
+    }
+
+    /// Adds to the gradients of the weights, and of what the values were computed from.
+    fn backward(&self, values: &Tensor, hidden: &Tensor, output: &Tensor, gradient: &Tensor) {
+        let gradients = tch::no_grad(|| self.gradients(values, hidden, output, gradient));
+        let layers = self.layers.iter().rev();
+        let tensors = layers.flat_map(|layer| [&layer.weight, &layer.bias]);
+        let pairs = tensors.chain([values]).zip(&gradients);
+        pass_on(&pairs.collect::<Vec<_>>());
+    }
+
+    /// The gradients of each layer's weights and biases, the last layer first, then of the values if they have one.
+    fn gradients(
+        &self,
+        values: &Tensor,
+        hidden: &Tensor,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Vec<Tensor> {
+        let mut gradients = Vec::new();
+        // By what the hidden layers make.
+        let by_hidden = hidden.empty_like();
+        let mut by_sum = match self.bound {
+            Bound::Tanh => Tensor::tanh_backward(gradient, output),
+            Bound::Clamp => gradient * output.abs().lt(1.0),
+        };
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let inputs = self.inputs(index, values, hidden);
+            gradients.push(by_sum.mm(&inputs.tr()));
+            gradients.push(by_sum.sum_dim_intlist([1i64].as_slice(), false, by_sum.kind()));
+            if index == 0 {
+                break;
+            }
+            let mut by_inputs: Tensor = self.inputs(index, values, &by_hidden);
+            let is_first = self.block == Block::Plain || index + 1 == self.layers.len();
+            let _ = if is_first {
+                layer.weight.tr().mm_out(&by_inputs, &by_sum)
+            } else {
+                by_inputs.addmm_(&layer.weight.tr(), &by_sum)
+            };
+            let (made, by_made) = (
+                self.made(index - 1, hidden),
+                self.made(index - 1, &by_hidden),
+            );
+            by_sum = made.threshold_backward_grad_input(&by_made, &by_made, 0.0);
+        }
+        if values.requires_grad() {
+            gradients.push(self.layers[0].weight.tr().mm(&by_sum));
+        }
+        gradients
+    }
+
+    fn shallow_clone(&self) -> Self {
+        let layers = self.layers.iter().map(|layer| Layer {
+            weight: layer.weight.shallow_clone(),
+            bias: layer.bias.shallow_clone(),
+        });
+        Self {
+            layers: layers.collect(),
+            ..*self
         }
     }
 }
@@ -110,22 +217,6 @@ impl Layer {
             weight: path.var("weight", &[outputs, inputs], KAIMING),
             bias: path.var("bias", &[outputs], Init::Const(0.0)),
         }
-    }
-
-    /// Positions are columns. Rows come in parts, one below the other, and each part meets its own columns of the
-    /// weights: no layer copies what the layers before it made.
-    fn apply(&self, parts: &[Tensor]) -> Tensor {
-        let mut column = 0;
-        let mut sum: Option<Tensor> = None;
-        for part in parts {
-            let weight = self.weight.narrow(1, column, part.size()[0]);
-            column += part.size()[0];
-            sum = Some(match sum {
-                None => self.bias.unsqueeze(1).addmm(&weight, part),
-                Some(mut sum) => sum.addmm_(&weight, part),
-            });
-        }
-        sum.expect("a layer has inputs")
     }
 }
 

@@ -9,11 +9,12 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::{
     adam::{Adam, Moments},
     checkpoint::{self, Best, Checkpoint, Description},
+    gradient::backward,
     task::Task,
     validate::Set,
 };
@@ -26,10 +27,6 @@ use crate::{
     history::History,
     network::{Architecture, Network, connect::COLOURS},
 };
-
-/// Positions (low-resolution pixels) whose gradients are computed together on a processor. Their largest tensor, 320
-/// features in four rotations, stays below the 32 MiB from which glibc maps fresh pages for every tensor.
-const POSITIONS_AT_ONCE: usize = 6_000;
 
 /// File names of the checkpoints: the network with the best validation, and the state of the run.
 pub const BEST: &str = "best.safetensors";
@@ -311,21 +308,8 @@ impl<'a> Run<'a> {
 
     /// One step of the optimiser; returns the mean squared error.
     fn step(&mut self, patches: &[Patch], step: u64) -> Result<f64> {
-        let crop = self.options.crop;
-        let at_once = match self.options.device {
-            Device::Cpu => {
-                let positions = self.colours() as usize * crop * crop;
-                (POSITIONS_AT_ONCE / positions).clamp(1, patches.len())
-            }
-            _ => patches.len(),
-        };
-        let mut loss = 0.0;
-        for patches_at_once in patches.chunks(at_once) {
-            let share = patches_at_once.len() as f64 / patches.len() as f64;
-            let error = self.error(patches_at_once) * share;
-            error.backward();
-            loss += error.double_value(&[]);
-        }
+        let (source, target) = self.tensors(patches);
+        let loss = backward(&self.network, &source, &target);
         ensure!(
             loss.is_finite(),
             "the loss is {loss} after {step} steps, expected a number; lower --lr0. The last checkpoint stays"
@@ -340,27 +324,25 @@ impl<'a> Run<'a> {
         self.network.connect().map_or(1, |_| COLOURS)
     }
 
-    /// Mean squared error of the network's output for some patches, of values in [0, 1].
-    fn error(&self, patches: &[Patch]) -> Tensor {
+    /// Sources `[batch, colours, crop, crop]` and targets `[batch, colours, scale * crop, scale * crop]` of some patches,
+    /// values in [0, 1].
+    fn tensors(&self, patches: &[Patch]) -> (Tensor, Tensor) {
         let crop = self.options.crop;
         let scale = i64::from(self.options.architecture.graph.scale);
         let gather = |part: fn(&Patch) -> &Vec<f32>| {
             patches.iter().flat_map(part).copied().collect::<Vec<_>>()
         };
-        let (count, colours) = (patches.len() as i64, self.colours());
+        let (count, colours, side) = (patches.len() as i64, self.colours(), crop as i64);
         let source = gather(|patch| &patch.source);
         let planes = (count * colours) as usize;
         let source = self.network.input(&source, planes, (crop, crop));
-        let source = source.view([count, colours, crop as i64, crop as i64]);
         // A patch holds the `scale^2` target values of each low-resolution pixel together.
         let target =
             Tensor::from_slice(&gather(|patch| &patch.target)).to_device(self.options.device);
-        let target = target.view([count * colours, crop as i64, crop as i64, scale * scale]);
+        let target = target.view([count * colours, side, side, scale * scale]);
         let target = target.permute([0, 3, 1, 2]).pixel_shuffle(scale) / 255.0;
-        let output = self.network.forward(&source);
-        (output.view_as(&target) - target)
-            .square()
-            .mean(Kind::Float)
+        let shape = |side: i64| [count, colours, side, side];
+        (source.view(shape(side)), target.view(shape(scale * side)))
     }
 
     /// Measures every set, and keeps the network if it is the best so far.

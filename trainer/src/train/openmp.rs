@@ -11,7 +11,7 @@ const WAIT_POLICY: &str = "OMP_WAIT_POLICY";
 ///
 /// # Errors
 /// If the process cannot be started.
-pub(super) fn let_threads_sleep() -> Result<()> {
+pub fn let_threads_sleep() -> Result<()> {
     if env::var_os(WAIT_POLICY).is_some() {
         return Ok(());
     }
