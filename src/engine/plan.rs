@@ -69,26 +69,14 @@ pub enum Operation {
     },
     /// Sums the look-ups of a stage's branches and makes its plane, or the output if there is none.
     Stage {
-        look_ups: Vec<LookUp>,
+        /// What each part of the sum is the sum of, folds first.
+        parts: Vec<Vec<Source>>,
         finish: Finish,
         plane: Option<usize>,
     },
 }
 
-/// What a branch adds to its stage's sum, or several squares together.
-pub struct LookUp {
-    pub source: Source,
-    /// Which part of the sum it is added to.
-    pub group: usize,
-}
-
-impl LookUp {
-    fn is_fold(&self) -> bool {
-        matches!(self.source, Source::Fold { .. })
-    }
-}
-
-/// Where the values come from.
+/// Where a branch's values come from, or those of several squares together.
 pub enum Source {
     Plane {
         plane: usize,
@@ -108,6 +96,12 @@ pub enum Source {
         fold: usize,
         unfold: Unfold,
     },
+}
+
+impl Source {
+    fn is_fold(&self) -> bool {
+        matches!(self, Self::Fold { .. })
+    }
 }
 
 impl Plan {
@@ -139,7 +133,10 @@ impl Plan {
     #[must_use]
     pub fn cycles_per_pixel(&self) -> usize {
         let look_ups = |step: &Step| match &step.operation {
-            Operation::Stage { look_ups, .. } => look_ups.iter().filter(|l| !l.is_fold()).count(),
+            Operation::Stage { parts, .. } => {
+                let sources = parts.iter().flatten();
+                sources.filter(|source| !source.is_fold()).count()
+            }
             Operation::Fold { inputs, .. } => inputs.len(),
             _ => 0,
         };
@@ -224,28 +221,32 @@ impl<'a> Builder<'a> {
             8 => end.branches_per_sum(),
             _ => end.branches,
         };
-        let groups = end.branches.div_ceil(per_sum);
         let places = self.rc_steps(index);
-        let mut look_ups = Vec::new();
+        let mut sources = Vec::new();
         for (number, place) in places.into_iter().enumerate() {
-            let group = number / per_sum;
             let source = match place {
                 Some(place) => Some(self.behind_rc(index, number, place)),
                 None => {
-                    let summed = group * per_sum..end.branches.min((group + 1) * per_sum);
+                    let first = number / per_sum * per_sum;
+                    let summed = first..end.branches.min(first + per_sum);
                     self.on_plane(index, number, summed)
                 }
             };
-            look_ups.extend(source.map(|source| (number, LookUp { source, group })));
+            sources.extend(source.map(|source| (number, source)));
         }
-        for (number, look_up) in &look_ups {
-            self.stage_reads(&look_up.source, &stage.branches[*number]);
+        for (number, source) in &sources {
+            self.stage_reads(source, &stage.branches[*number]);
+        }
+        let groups = end.branches.div_ceil(per_sum);
+        let mut parts: Vec<Vec<Source>> = (0..groups).map(|_| Vec::new()).collect();
+        sources.sort_by_key(|(_, source)| !source.is_fold());
+        for (number, source) in sources {
+            parts[number / per_sum].push(source);
         }
         let side = graph.outputs(index).isqrt();
-        let look_ups = look_ups.into_iter().map(|(_, look_up)| look_up);
         let last = index + 1 == graph.stages.len();
         let step = Operation::Stage {
-            look_ups: look_ups.collect(),
+            parts,
             finish: Finish::new(&end, groups, side, self.depth, self.cpu),
             plane: (!last).then_some(self.planes.len()),
         };
@@ -340,7 +341,7 @@ impl<'a> Builder<'a> {
             branches[*other].rc.is_none() && branches[*other].pattern == branch.pattern
         };
         let alike: Vec<usize> = summed.filter(alike).collect();
-        let mut together = alike.chunks(Folded::tables_at_once(&table, self.cpu));
+        let mut together = alike.chunks(Folded::tables_at_once(&table, distance, self.cpu));
         let together = together.find(|together| together[0] == number)?;
         Some(self.fold(index, together, distance))
     }
@@ -365,10 +366,11 @@ impl<'a> Builder<'a> {
             .map(|number| self.table(index, *number, false));
         let tables: Vec<Table> = tables.collect();
         let fold = self.folds.len();
-        let unfold = Unfold::new(distance, slots(tables[0].side), self.cpu);
+        let kernel = Folded::new(&tables, distance, self.cpu);
+        let unfold = Unfold::new(distance, slots(tables[0].side), kernel.rows(), self.cpu);
         let operation = Operation::Fold {
             inputs,
-            kernel: Folded::new(&tables, self.cpu),
+            kernel,
             unfold,
             fold,
         };

@@ -6,7 +6,7 @@ use super::{
     aligned::Aligned,
     kernels::{LANES, Sample, finish::Finish, padded_width, simplex::MOST_TABLES, slots},
     model::{Border, Offset},
-    plan::{LookUp, Operation, Plan, Source, Step},
+    plan::{Operation, Plan, Source, Step},
     plane::{Area, Plane},
 };
 
@@ -53,13 +53,6 @@ impl<T: Copy + Default> Ring<T> {
     fn raw_mut(&mut self, plane: usize, row: isize) -> &mut [T] {
         let start = self.start(plane, row);
         &mut self.data[start..][..self.stride][MARGIN..]
-    }
-
-    /// The rows of four planes to make.
-    fn raw_four_mut(&mut self, row: isize) -> [&mut [T]; 4] {
-        let start = self.start(0, row);
-        let mut rows = self.data[start..][..4 * self.stride].chunks_exact_mut(self.stride);
-        std::array::from_fn(|_| &mut rows.next().expect("four rows")[MARGIN..])
     }
 
     /// The rows of all planes to make, and how far they are apart.
@@ -171,7 +164,9 @@ impl<S: Sample> Scratch<S> {
             }
             Operation::Fold { unfold, .. } => {
                 let values = unfold.slots();
-                self.folds.push(Ring::new(size, values, 4, rows, border));
+                let planes = unfold.rows().count();
+                self.folds
+                    .push(Ring::new(size, values, planes, rows, border));
             }
             Operation::Stage { plane: Some(_), .. } => {
                 self.planes.push(Ring::new(size, 1, 1, rows, border));
@@ -263,15 +258,15 @@ impl<S: Sample> Scratch<S> {
                     corners.map(|offset| input.at(0, row, offset))
                 });
                 let squares = self.width + unfold.distance();
-                let outputs = self.folds[*fold].raw_four_mut(row);
-                kernel.look_up(&rows[..inputs.len()], squares, outputs);
+                let (outputs, stride) = self.folds[*fold].raw_all_mut(row);
+                kernel.look_up(&rows[..inputs.len()], squares, outputs, stride);
             }
             Operation::Stage {
-                look_ups,
+                parts,
                 finish,
                 plane,
             } => {
-                self.sum(look_ups, finish, row);
+                self.sum(parts, finish, row);
                 let sums = &self.sums[..finish.groups() * self.group_length(finish)];
                 let width = self.width;
                 match plane {
@@ -291,47 +286,52 @@ impl<S: Sample> Scratch<S> {
         slots(finish.side()) * padded_width(self.width)
     }
 
-    /// Sums a stage's look-ups for a row.
-    fn sum(&mut self, look_ups: &[LookUp], finish: &Finish, row: isize) {
+    /// Sums a stage's look-ups for a row, part by part.
+    fn sum(&mut self, parts: &[Vec<Source>], finish: &Finish, row: isize) {
         let length = self.group_length(finish);
         let width = self.width;
-        self.sums[..finish.groups() * length].fill(S::Sum::default());
-        for look_up in look_ups {
-            let sums = &mut self.sums[look_up.group * length..][..length];
-            match &look_up.source {
-                Source::Plane { plane, kernel } => {
-                    let ring = &self.planes[*plane];
-                    let inputs = kernel.offsets();
-                    let inputs = inputs.map(|axes| axes.map(|offset| ring.at(0, row, offset)));
-                    kernel.add(&inputs, width, sums);
-                }
-                Source::Map {
-                    map,
-                    module,
-                    kernel,
-                } => {
-                    let ring = &self.maps[*map];
-                    let inputs = std::array::from_fn(|rotation| {
-                        let plane = 4 * module + rotation;
-                        kernel.offsets()[rotation].map(|offset| ring.at(plane, row, offset))
-                    });
-                    kernel.add(&inputs, width, sums);
-                }
-                Source::Point {
-                    map,
-                    module,
-                    kernel,
-                } => {
-                    let ring = &self.maps[*map];
-                    let inputs =
-                        std::array::from_fn(|rotation| ring.raw(4 * module + rotation, row));
-                    kernel.add(&inputs, width, sums);
-                }
-                Source::Fold { fold, unfold } => {
-                    let ring = &self.folds[*fold];
-                    let rows = |row| std::array::from_fn(|rotation| ring.raw(rotation, row));
-                    let bottom = row - unfold.distance() as isize;
-                    unfold.add(rows(row), rows(bottom), width, sums);
+        let folds = &self.folds;
+        let fold_rows =
+            |fold: usize| move |number, above: usize| folds[fold].raw(number, row - above as isize);
+        for (sources, sums) in parts.iter().zip(self.sums.chunks_exact_mut(length)) {
+            let mut sources = sources.as_slice();
+            if let [Source::Fold { fold, unfold }, others @ ..] = sources {
+                unfold.set(fold_rows(*fold), width, sums);
+                sources = others;
+            } else {
+                sums.fill(S::Sum::default());
+            }
+            for source in sources {
+                match source {
+                    Source::Plane { plane, kernel } => {
+                        let ring = &self.planes[*plane];
+                        let inputs = kernel.offsets();
+                        let inputs = inputs.map(|axes| axes.map(|offset| ring.at(0, row, offset)));
+                        kernel.add(&inputs, width, sums);
+                    }
+                    Source::Map {
+                        map,
+                        module,
+                        kernel,
+                    } => {
+                        let ring = &self.maps[*map];
+                        let inputs = std::array::from_fn(|rotation| {
+                            let plane = 4 * module + rotation;
+                            kernel.offsets()[rotation].map(|offset| ring.at(plane, row, offset))
+                        });
+                        kernel.add(&inputs, width, sums);
+                    }
+                    Source::Point {
+                        map,
+                        module,
+                        kernel,
+                    } => {
+                        let ring = &self.maps[*map];
+                        let inputs =
+                            std::array::from_fn(|rotation| ring.raw(4 * module + rotation, row));
+                        kernel.add(&inputs, width, sums);
+                    }
+                    Source::Fold { fold, unfold } => unfold.add(fold_rows(*fold), width, sums),
                 }
             }
         }

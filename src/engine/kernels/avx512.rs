@@ -11,6 +11,14 @@ pub fn load(row: &[u8], at: usize) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
+/// 16 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub fn load_bytes(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: reads the 16 bytes of the array.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
 /// 16 entries.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]

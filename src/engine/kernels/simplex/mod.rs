@@ -14,7 +14,7 @@ mod tests;
 
 #[cfg(target_arch = "x86_64")]
 use super::widening::Widening;
-use super::{Accumulator, Sample};
+use super::{Accumulator, Sample, unfold::Rows};
 use crate::engine::{
     cpu::Cpu,
     model::{Offset, rotate_offset},
@@ -178,16 +178,16 @@ enum FoldedKernel {
 }
 
 impl FoldedKernel {
-    fn new(tables: &[Table], cpu: Cpu) -> Self {
+    fn new(tables: &[Table], distance: usize, cpu: Cpu) -> Self {
         let table = &tables[0];
         match (cpu, table.side) {
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 1) if table.has_layout() => {
-                Self::Avx512One(avx512::FoldedOne::new(table))
+                Self::Avx512One(avx512::FoldedOne::new(table, distance))
             }
             #[cfg(target_arch = "x86_64")]
-            (Cpu::Avx512, 2) if table.has_layout() => {
-                Self::Avx512Four(avx512::FoldedFour::new(tables))
+            (Cpu::Avx512, 2) if table.has_layout() && distance <= avx512::FoldedFour::FURTHEST => {
+                Self::Avx512Four(avx512::FoldedFour::new(tables, distance))
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 3 | 4) if table.has_layout() => {
@@ -196,7 +196,9 @@ impl FoldedKernel {
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::FoldedOne::new(table)),
             #[cfg(target_arch = "x86_64")]
-            (Cpu::Avx2, 2) if table.has_layout() => Self::Avx2Four(avx2::FoldedFour::new(table)),
+            (Cpu::Avx2 | Cpu::Avx512, 2) if table.has_layout() => {
+                Self::Avx2Four(avx2::FoldedFour::new(table))
+            }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 3 | 4) if table.has_layout() => {
                 Self::Avx2Wide(avx2::FoldedWide::new(table))
@@ -225,27 +227,40 @@ impl Folded {
         (side > 0 && pattern == square).then_some(side as usize)
     }
 
-    /// How many tables like this one a kernel sums.
+    /// How many tables like this one a kernel sums, for squares of side `distance`.
     #[must_use]
-    pub fn tables_at_once(table: &Table, cpu: Cpu) -> usize {
+    pub fn tables_at_once(table: &Table, distance: usize, cpu: Cpu) -> usize {
         match (cpu, table.side) {
             #[cfg(target_arch = "x86_64")]
-            (Cpu::Avx512, 2) if table.has_layout() => MOST_TABLES,
+            (Cpu::Avx512, 2) if table.has_layout() && distance <= avx512::FoldedFour::FURTHEST => {
+                MOST_TABLES
+            }
             _ => 1,
         }
     }
 
     /// Packs tables to be summed, no more than [`Folded::tables_at_once`].
     #[must_use]
-    pub fn new(tables: &[Table], cpu: Cpu) -> Self {
-        assert!((1..=Self::tables_at_once(&tables[0], cpu)).contains(&tables.len()));
+    pub fn new(tables: &[Table], distance: usize, cpu: Cpu) -> Self {
+        let at_once = Self::tables_at_once(&tables[0], distance, cpu);
+        assert!((1..=at_once).contains(&tables.len()));
         Self {
-            kernel: FoldedKernel::new(tables, cpu),
+            kernel: FoldedKernel::new(tables, distance, cpu),
         }
     }
 
-    /// Looks up `squares` squares, side by side, in all tables, and sums what they say into four rows: one for each
-    /// rotation, [`slots`](super::slots) values for each square.
+    /// What [`Folded::look_up`] makes.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        match &self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            FoldedKernel::Avx512One(_) | FoldedKernel::Avx512Four(_) => Rows::Sides,
+            _ => Rows::Rotations,
+        }
+    }
+
+    /// Looks up `squares` squares, side by side, in all tables, and sums what they say into rows that lie `stride` values
+    /// apart, [`slots`](super::slots) values for each square.
     ///
     /// `inputs` has, for each table, the rows of the corners (top left, top right, bottom left, bottom right) from the
     /// first square on.
@@ -253,14 +268,17 @@ impl Folded {
         &self,
         inputs: &[[&[I]; 4]],
         squares: usize,
-        outputs: [&mut [A]; 4],
+        outputs: &mut [A],
+        stride: usize,
     ) {
         match &self.kernel {
-            FoldedKernel::Portable(kernel) => kernel.look_up(&inputs[0], squares, outputs),
+            FoldedKernel::Portable(kernel) => {
+                kernel.look_up(&inputs[0], squares, rows(outputs, stride));
+            }
             #[cfg(target_arch = "x86_64")]
             FoldedKernel::Deep(kernel) => {
                 let inputs = inputs[0].map(I::words);
-                let outputs = outputs.map(A::thirty_two_bits_mut);
+                let outputs = rows(A::thirty_two_bits_mut(outputs), stride);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe { kernel.look_up(&inputs, squares, outputs) }
             }
@@ -268,14 +286,21 @@ impl Folded {
             FoldedKernel::Avx512Four(kernel) => {
                 let corners = |table: usize| inputs[table.min(inputs.len() - 1)].map(I::bytes);
                 let inputs: [_; MOST_TABLES] = std::array::from_fn(corners);
-                let outputs = outputs.map(A::sixteen_bits_mut);
+                let outputs = rows(A::sixteen_bits_mut(outputs), stride);
+                // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
+                unsafe { kernel.look_up(&inputs, squares, outputs) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            FoldedKernel::Avx512One(kernel) => {
+                let inputs = inputs[0].map(I::bytes);
+                let outputs = rows(A::sixteen_bits_mut(outputs), stride);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe { kernel.look_up(&inputs, squares, outputs) }
             }
             #[cfg(target_arch = "x86_64")]
             kernel => {
                 let inputs = inputs[0].map(I::bytes);
-                let outputs = outputs.map(A::sixteen_bits_mut);
+                let outputs = rows(A::sixteen_bits_mut(outputs), stride);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
                     match kernel {
@@ -288,14 +313,12 @@ impl Folded {
                         FoldedKernel::Avx2Wide(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
-                        FoldedKernel::Avx512One(kernel) => {
-                            kernel.look_up(&inputs, squares, outputs);
-                        }
                         FoldedKernel::Avx512Wide(kernel) => {
                             kernel.look_up(&inputs, squares, outputs);
                         }
                         FoldedKernel::Portable(_)
                         | FoldedKernel::Deep(_)
+                        | FoldedKernel::Avx512One(_)
                         | FoldedKernel::Avx512Four(_) => {
                             unreachable!("handled above")
                         }
@@ -304,4 +327,10 @@ impl Folded {
             }
         }
     }
+}
+
+/// The first `N` of rows that lie `stride` values apart.
+fn rows<A, const N: usize>(rows: &mut [A], stride: usize) -> [&mut [A]; N] {
+    let mut rows = rows.chunks_mut(stride);
+    std::array::from_fn(|_| rows.next().expect("as many rows as the kernel makes"))
 }

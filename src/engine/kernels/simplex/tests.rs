@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::kernels::{
     check::{Content, cases, cpus, guarded_sums, noise, unguarded},
     slots,
+    unfold::Unfold,
 };
 
 /// Entries of tables of 17 nodes: noise, and nothing but the extremes.
@@ -72,15 +73,35 @@ fn rotated_look_ups_are_the_same_by_every_instruction_set() {
     }
 }
 
-/// The values of squares. Scale 3 has room for more than it has.
-fn values<A: Copy + PartialEq + From<i16>>(sums: &[A], width: usize, side: usize) -> Vec<A> {
-    let slots = slots(side);
-    let pixels = unguarded(sums, width, slots).chunks_exact(slots);
+/// What squares of side `distance` say of the pixels at their corners, if rows of squares are all alike. Scale 3 has room
+/// for more than it has.
+fn unfolded<I: Sample, A: Accumulator + PartialEq + From<i16>>(
+    kernel: &Folded,
+    inputs: &[[&[I]; 4]],
+    (squares, distance): (usize, usize),
+    side: usize,
+    cpu: Cpu,
+) -> Vec<A> {
+    let (slots, width) = (slots(side), squares - distance);
+    let row = guarded_sums::<A>(squares, slots);
+    let mut rows = row.repeat(kernel.rows().count());
+    kernel.look_up(inputs, squares, &mut rows, row.len());
+    let rows: Vec<&[A]> = rows.chunks_exact(row.len()).collect();
+    for row in &rows {
+        unguarded(row, squares, slots);
+    }
+    let unfold = Unfold::new(distance, slots, kernel.rows(), cpu);
+    let mut sums = vec![A::from(-3); width * slots];
+    unfold.set(|number, _| rows[number], width, &mut sums);
+    let pixels = sums.chunks_exact(slots);
     pixels
         .flat_map(|pixel| &pixel[..side * side])
         .copied()
         .collect()
 }
+
+/// Sides of squares: those that have a letter, and the longest.
+const DISTANCES: [usize; 5] = [1, 2, 3, 4, 8];
 
 #[test]
 fn deep_look_ups_are_the_same_by_every_instruction_set() {
@@ -93,11 +114,11 @@ fn deep_look_ups_are_the_same_by_every_instruction_set() {
         for depth in DEPTHS {
             let table = &deeper(&table(&entries, side), depth);
             let rotated = Rotated::new(table, pattern, Cpu::Portable);
-            let folded = Folded::new(&[*table], Cpu::Portable);
+            let folded = Folded::new(&[*table], 1, Cpu::Portable);
             for cpu in cpus().filter(|cpu| *cpu > Cpu::Portable) {
                 let kernels = (
                     Rotated::new(table, pattern, cpu),
-                    Folded::new(&[*table], cpu),
+                    Folded::new(&[*table], 1, cpu),
                 );
                 for (width, content) in cases() {
                     let rows: [Vec<u16>; 16] =
@@ -115,10 +136,7 @@ fn deep_look_ups_are_the_same_by_every_instruction_set() {
                     });
                     assert!(found == expected, "rotated, {what}");
                     let [expected, found] = [&folded, &kernels.1].map(|kernel| {
-                        let mut sums: [_; 4] =
-                            std::array::from_fn(|_| guarded_sums::<i32>(width, slots));
-                        kernel.look_up(&inputs[..1], width, sums.each_mut().map(Vec::as_mut_slice));
-                        sums.map(|sums| values(&sums, width, side))
+                        unfolded::<_, i32>(kernel, &inputs[..1], (width, 1), side, cpu)
                     });
                     assert!(found == expected, "folded, {what}");
                 }
@@ -207,21 +225,18 @@ fn folded_look_ups_are_the_same_by_every_instruction_set() {
         .into_iter()
         .flat_map(|side| tables(side).map(|t| (side, t)))
     {
-        let table = &table(&entries, side);
-        let slots = slots(side);
-        let portable = Folded::new(&[*table], Cpu::Portable);
-        for cpu in cpus() {
-            let kernel = Folded::new(&[*table], cpu);
-            for (width, content) in cases() {
-                let rows: [Vec<u8>; 4] = std::array::from_fn(|i| content.row(width, i as u32));
-                let inputs = rows.each_ref().map(Vec::as_slice);
+        let table = table(&entries, side);
+        for (cpu, distance) in cpus().flat_map(|cpu| DISTANCES.map(|distance| (cpu, distance))) {
+            let portable = Folded::new(&[table], distance, Cpu::Portable);
+            let kernel = Folded::new(&[table], distance, cpu);
+            for (squares, content) in cases().filter(|(squares, _)| *squares > distance) {
+                let rows: [Vec<u8>; 4] = std::array::from_fn(|i| content.row(squares, i as u32));
+                let inputs = [rows.each_ref().map(Vec::as_slice)];
                 let [expected, found] = [&portable, &kernel].map(|kernel| {
-                    let mut sums: [_; 4] =
-                        std::array::from_fn(|_| guarded_sums::<i16>(width, slots));
-                    kernel.look_up(&[inputs], width, sums.each_mut().map(Vec::as_mut_slice));
-                    sums.map(|sums| values::<i16>(&sums, width, side))
+                    unfolded::<_, i16>(kernel, &inputs, (squares, distance), side, cpu)
                 });
-                assert_eq!(found, expected, "{cpu:?}, {width} squares, {content:?}");
+                let what = format!("{cpu:?}, {squares} squares {distance} wide, {content:?}");
+                assert_eq!(found, expected, "{what}");
             }
         }
     }
@@ -232,36 +247,29 @@ fn folded_look_ups_are_the_same_by_every_instruction_set() {
 fn squares_of_several_tables_are_summed() {
     let entries = tables(2);
     let each = [0, 1, 0, 1].map(|number: usize| table(&entries[number], 2));
+    let alone = each.map(|table| Folded::new(&[table], 2, Cpu::Portable));
     for cpu in cpus() {
-        let alone = each.map(|table| Folded::new(&[table], Cpu::Portable));
-        for count in 2..=Folded::tables_at_once(&each[0], cpu) {
-            let kernel = Folded::new(&each[..count], cpu);
-            for (width, content) in cases() {
+        for count in 2..=Folded::tables_at_once(&each[0], 2, cpu) {
+            let kernel = Folded::new(&each[..count], 2, cpu);
+            for (squares, content) in cases().filter(|(squares, _)| *squares > 2) {
                 let rows: [[Vec<u8>; 4]; MOST_TABLES] = std::array::from_fn(|number| {
-                    std::array::from_fn(|i| content.row(width, (4 * number + i) as u32))
+                    std::array::from_fn(|i| content.row(squares, (4 * number + i) as u32))
                 });
                 let inputs = rows
                     .each_ref()
                     .map(|rows| rows.each_ref().map(Vec::as_slice));
                 let look_up = |kernel: &Folded, inputs: &[[&[u8]; 4]]| {
-                    let mut sums: [_; 4] = std::array::from_fn(|_| guarded_sums::<i16>(width, 4));
-                    kernel.look_up(inputs, width, sums.each_mut().map(Vec::as_mut_slice));
-                    sums.map(|sums| values::<i16>(&sums, width, 2))
+                    unfolded::<_, i16>(kernel, inputs, (squares, 2), 2, cpu)
                 };
-                let mut expected = look_up(&alone[0], &inputs[..1]);
-                for number in 1..count {
-                    let more = look_up(&alone[number], &inputs[number..=number]);
-                    for (row, more) in expected.iter_mut().zip(more) {
-                        row.iter_mut()
-                            .zip(more)
-                            .for_each(|(sum, value)| *sum += value);
-                    }
+                let alone = alone[..count].iter().zip(inputs.chunks_exact(1));
+                let alone: Vec<_> = alone
+                    .map(|(kernel, inputs)| look_up(kernel, inputs))
+                    .collect();
+                let what = format!("{count} tables, {cpu:?}, {squares} squares, {content:?}");
+                for (at, found) in look_up(&kernel, &inputs[..count]).into_iter().enumerate() {
+                    let expected: i16 = alone.iter().map(|sums| sums[at]).sum();
+                    assert_eq!(found, expected, "{what}");
                 }
-                let found = look_up(&kernel, &inputs[..count]);
-                assert_eq!(
-                    found, expected,
-                    "{count} tables, {cpu:?}, {width} squares, {content:?}"
-                );
             }
         }
     }
