@@ -57,10 +57,11 @@ impl Point {
                     let outputs = [a, b, c, d].map(|entries| self.sums(indices, entries));
                     for half in 0..2 {
                         let [a, b, c, d] = outputs.map(|output| output[half]);
-                        for (quarter, pixels) in four_outputs([a, b, c, d]).into_iter().enumerate()
-                        {
-                            // Four pixels of each lane, sixteen pixels apart.
-                            add_lanes(sums, 4 * (x + 8 * half + 2 * quarter), pixels);
+                        // Eight pixels of each lane, sixteen pixels apart.
+                        let lanes = transpose_lanes(four_outputs([a, b, c, d]));
+                        for (lane, pixels) in lanes.into_iter().enumerate() {
+                            let at = 4 * (x + 16 * lane + 8 * half);
+                            add_sums(sums, at, pixels);
                         }
                     }
                 }
@@ -104,20 +105,22 @@ fn four_outputs([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
     ]
 }
 
-/// Adds the two pixels of each lane, four sums each, to pixels that lie sixteen apart from lane to lane.
+/// Lane `i` of vector `k` becomes lane `k` of vector `i`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn add_lanes(sums: &mut [i16], at: usize, pixels: __m512i) {
-    let lanes = [
-        _mm512_castsi512_si128(pixels),
-        _mm512_extracti32x4_epi32::<1>(pixels),
-        _mm512_extracti32x4_epi32::<2>(pixels),
-        _mm512_extracti32x4_epi32::<3>(pixels),
-    ];
-    for (number, lane) in lanes.into_iter().enumerate() {
-        let to = sums[at + 64 * number..].first_chunk_mut::<8>();
-        let to = to.expect("a padded row").as_mut_ptr().cast();
-        // SAFETY: reads and writes the 16 bytes of the array.
-        unsafe { _mm_storeu_si128(to, _mm_add_epi16(_mm_loadu_si128(to), lane)) }
-    }
+#[target_feature(enable = "avx512f")]
+fn transpose_lanes([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let (low_ab, high_ab) = (
+        _mm512_shuffle_i64x2::<0x44>(a, b),
+        _mm512_shuffle_i64x2::<0xee>(a, b),
+    );
+    let (low_cd, high_cd) = (
+        _mm512_shuffle_i64x2::<0x44>(c, d),
+        _mm512_shuffle_i64x2::<0xee>(c, d),
+    );
+    [
+        _mm512_shuffle_i64x2::<0x88>(low_ab, low_cd),
+        _mm512_shuffle_i64x2::<0xdd>(low_ab, low_cd),
+        _mm512_shuffle_i64x2::<0x88>(high_ab, high_cd),
+        _mm512_shuffle_i64x2::<0xdd>(high_ab, high_cd),
+    ]
 }
