@@ -136,12 +136,11 @@ impl Unfold {
 fn sum<A: Accumulator, const KEEP: bool, const N: usize>(values: [&[A]; N], sums: &mut [A]) {
     let values = values.map(|values| &values[..sums.len()]);
     for (at, sum) in sums.iter_mut().enumerate() {
-        if !KEEP {
-            *sum = A::default();
-        }
+        let mut total = if KEEP { *sum } else { A::default() };
         for values in values {
-            sum.add(values[at].into());
+            total.add(values[at].into());
         }
+        *sum = total;
     }
 }
 

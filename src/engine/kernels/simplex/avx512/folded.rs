@@ -44,12 +44,14 @@ impl FoldedOne {
             .map(|bytes| _mm512_broadcast_i32x4(load_bytes(&bytes)));
         let mut before = _mm512_setzero_si512();
         for_each_part::<6, 1>(&[*inputs], squares, |x, lane, [corners], finder| {
+            // Checked at once: what comes before a check the compiler may put off until after it.
+            let top = &mut top[x + 16 * lane..][..16];
+            let bottom = &mut bottom[x + 16 * lane..][..16];
             for half in 0..2 {
                 finder.step(2 * lane + half);
                 let low = sum_lanes(self.four_squares(&corners[2 * half], lane));
                 let high = sum_lanes(self.four_squares(&corners[2 * half + 1], lane));
                 let lanes = _mm512_packs_epi32(low, high);
-                let at = x + 16 * lane + 8 * half;
                 let moved = _mm512_or_si512(
                     _mm512_shuffle_epi8(before, from_before),
                     _mm512_shuffle_epi8(lanes, from_here),
@@ -58,8 +60,8 @@ impl FoldedOne {
                 // To rotation 0 comes 1, to rotation 3 comes 2.
                 let left = _mm512_shuffle_i64x2::<0xa5>(moved, moved);
                 let sides = _mm512_add_epi16(lanes, left);
-                store_eight_sums(top, at, _mm512_castsi512_si128(sides));
-                store_eight_sums(bottom, at, _mm512_extracti32x4_epi32::<3>(sides));
+                store_eight_sums(top, 8 * half, _mm512_castsi512_si128(sides));
+                store_eight_sums(bottom, 8 * half, _mm512_extracti32x4_epi32::<3>(sides));
             }
         });
     }
@@ -131,6 +133,9 @@ fn look_up_four<const N: usize>(
     let left = _mm512_setr_epi64(2, 3, 10, 11, 4, 5, 12, 13);
     let mut before = _mm512_setzero_si512();
     quads::for_each_quarter(inputs, squares, |x, lane, q, quarters| {
+        // Checked at once: what comes before a check the compiler may put off until after it.
+        let top = &mut top[4 * x..][..16];
+        let bottom = &mut bottom[4 * x..][..16];
         let mut squares = [_mm512_setzero_si512(); 4];
         // Table by table: the processor adds to four sums at once, to one only a product after the other.
         for (rows, quarters) in tables.into_iter().zip(quarters) {
@@ -150,7 +155,7 @@ fn look_up_four<const N: usize>(
             _mm512_permutex2var_epi64(before, moved, here),
         );
         before = here;
-        store_half_sums(top, 4 * x, _mm512_castsi512_si256(sides));
-        store_half_sums(bottom, 4 * x, _mm512_extracti64x4_epi64::<1>(sides));
+        store_half_sums(top, 0, _mm512_castsi512_si256(sides));
+        store_half_sums(bottom, 0, _mm512_extracti64x4_epi64::<1>(sides));
     });
 }

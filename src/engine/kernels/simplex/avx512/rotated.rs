@@ -80,12 +80,14 @@ impl RotatedFour {
     pub fn add(&self, inputs: &[[&[u8]; 4]; 4], width: usize, sums: &mut [i16]) {
         let order = from_turns();
         for_each_part::<6, 4>(inputs, width, |x, lane, rotations, finder| {
+            // Checked at once: what comes before a check the compiler may put off until after it.
+            let sums = &mut sums[4 * (x + 16 * lane)..][..64];
             for half in 0..2 {
                 let low = self.four_pixels(rotations, lane, 2 * half, finder);
                 let high = self.four_pixels(rotations, lane, 2 * half + 1, finder);
                 let lanes = _mm512_packs_epi32(low, high);
                 let pixels = _mm512_permutexvar_epi16(order, lanes);
-                add_sums(sums, 4 * (x + 16 * lane + 8 * half), pixels);
+                add_sums(sums, 32 * half, pixels);
             }
         });
     }
