@@ -23,6 +23,11 @@ pub trait Blendable: Copy + Sync + Send {
     /// The weighted sum of four blended samples along a row, rounded and held to `0..=white`.
     fn finish(taps: [Self::Blended; 4], weights: [i32; 4], white: Self) -> Self;
 
+    /// Blends neighbouring samples by vectors as far as there is a kernel for it; the samples done.
+    fn blend_rows(_: [&[Self]; 4], _: [i32; 4], _: &mut [Self::Blended], _: Cpu) -> usize {
+        0
+    }
+
     /// Spreads a row over twice its width by vectors as far as there is a kernel for it; the blended samples done.
     fn spread_two(_: &[Self::Blended], _: [&Phase; 2], _: &mut [Self], _: Cpu) -> usize {
         0
@@ -46,14 +51,28 @@ impl Blendable for u8 {
         ((sum + half(DROP) as i32) >> DROP).clamp(0, i32::from(white)) as u8
     }
 
-    fn spread_two(blended: &[i16], phases: [&Phase; 2], row: &mut [u8], cpu: Cpu) -> usize {
+    fn blend_rows(rows: [&[u8]; 4], weights: [i32; 4], blended: &mut [i16], cpu: Cpu) -> usize {
         match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 | Cpu::Avx512 => {
-                const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
+            Cpu::Avx512 => {
+                const DROP: u32 = WEIGHT_BITS - BLEND_BITS;
                 // SAFETY: the resampler asks for no more than the processor has.
-                unsafe { super::avx2::spread_two(blended, phases, row, DROP as i32) }
+                unsafe { super::avx512::blend(rows, weights, blended, DROP) }
             }
+            _ => 0,
+        }
+    }
+
+    fn spread_two(blended: &[i16], phases: [&Phase; 2], row: &mut [u8], cpu: Cpu) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
+        match cpu {
+            // SAFETY: the resampler asks for no more than the processor has.
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx512 => unsafe { super::avx512::spread_two(blended, phases, row, DROP) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 => unsafe { super::avx2::spread_two(blended, phases, row, DROP as i32) },
             _ => 0,
         }
     }
@@ -91,15 +110,21 @@ pub fn blend<T: Blendable>(
 ) {
     let width = blended.len() - 2 * EDGE;
     let middle = &mut blended[EDGE..][..width];
+    let done = match step {
+        1 => T::blend_rows(rows, weights, middle, cpu),
+        _ => 0,
+    };
+    let rest = &mut middle[done..];
+    let rows = rows.map(|row| &row[done * step..]);
     // A step known to the compiler lets it use vectors.
     match step {
         // SAFETY: the resampler asks for no more than the processor has.
         #[cfg(target_arch = "x86_64")]
-        1 if cpu >= Cpu::Avx2 => unsafe { blend_avx2(rows, weights, white, middle) },
-        1 => blend_stepped(rows, 1, weights, white, middle),
-        2 => blend_stepped(rows, 2, weights, white, middle),
-        4 => blend_stepped(rows, 4, weights, white, middle),
-        _ => blend_stepped(rows, step, weights, white, middle),
+        1 if cpu >= Cpu::Avx2 => unsafe { blend_avx2(rows, weights, white, rest) },
+        1 => blend_stepped(rows, 1, weights, white, rest),
+        2 => blend_stepped(rows, 2, weights, white, rest),
+        4 => blend_stepped(rows, 4, weights, white, rest),
+        _ => blend_stepped(rows, step, weights, white, rest),
     }
     let (left, right) = (middle[0], middle[width - 1]);
     blended[..EDGE].fill(left);
@@ -126,7 +151,10 @@ fn blend_stepped<T: Blendable>(
     white: T,
     blended: &mut [T::Blended],
 ) {
-    let rows = rows.map(|row| &row[..(blended.len() - 1) * step + 1]);
+    let Some(last) = blended.len().checked_sub(1) else {
+        return;
+    };
+    let rows = rows.map(|row| &row[..last * step + 1]);
     for (x, blended) in blended.iter_mut().enumerate() {
         *blended = T::blend(rows.map(|row| row[x * step]), weights, white);
     }
