@@ -142,22 +142,29 @@ fn slide<const ROWS: usize>(
     sums: &mut [__m512i; 2],
 ) -> Finished {
     let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
-    for pair in 0..LANES / 2 {
-        for half in 0..2 {
-            // SAFETY: the offsets are those of levels.
-            let two =
-                |row: usize| unsafe { entries_at(&entries[half][row], offsets[half][row][pair]) };
-            let mut added = two(0);
-            for row in 1..ROWS {
-                let more = two(row);
-                added = [0, 1].map(|sample| _mm512_add_epi16(added[sample], more[sample]));
+    for four in 0..LANES / FINISHED {
+        let mut done = [_mm512_setzero_si512(); 2];
+        for pair in 0..FINISHED / 2 {
+            let pair = FINISHED / 2 * four + pair;
+            for half in 0..2 {
+                let two = |row: usize| {
+                    // SAFETY: the offsets are those of levels.
+                    unsafe { entries_at(&entries[half][row], offsets[half][row][pair]) }
+                };
+                let mut added = two(0);
+                for row in 1..ROWS {
+                    let more = two(row);
+                    added = [0, 1].map(|sample| _mm512_add_epi16(added[sample], more[sample]));
+                }
+                for added in added {
+                    let moved = _mm512_shuffle_epi8(sums[half], moves);
+                    sums[half] = _mm512_add_epi16(moved, added);
+                    done[half] = _mm512_alignr_epi8::<4>(sums[half], done[half]);
+                }
             }
-            let finished = &mut finished[half][2 * pair / FINISHED];
-            for added in added {
-                let moved = _mm512_shuffle_epi8(sums[half], moves);
-                sums[half] = _mm512_add_epi16(moved, added);
-                *finished = _mm512_alignr_epi8::<4>(sums[half], *finished);
-            }
+        }
+        for (finished, done) in finished.iter_mut().zip(done) {
+            finished[four] = done;
         }
     }
     finished
