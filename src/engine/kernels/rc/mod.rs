@@ -196,30 +196,30 @@ impl Kernel {
         let windows: Vec<_> = windows
             .map(|(module, tables)| (window::Window::new(module, tables), &*tables.thresholds))
             .collect();
-        let line = || {
+        let wide_lines = |modules: &[_]| {
+            let lines = lines::avx512::Lines::new(modules);
+            lines.map(Box::new).map(Self::Avx512Lines)
+        };
+        let lines = || {
             let (window, thresholds) = &windows[0];
             lines::avx2::Lines::new(window, thresholds).map(Self::Avx2Lines)
         };
-        if cpu == Cpu::Avx2 {
-            let curves = || most(&windows, curves::MOST_MODULES, curves::avx2::Curves::new);
-            return line().or_else(|| curves().map(Self::Avx2Curves));
+        let wide_curves =
+            |modules: &[_]| curves::avx512::Curves::new(modules).map(Self::Avx512Curves);
+        let curves = |modules: &[_]| curves::avx2::Curves::new(modules).map(Self::Avx2Curves);
+        match cpu {
+            Cpu::Avx512 => most(&windows, wide_lines)
+                .or_else(lines)
+                .or_else(|| most(&windows, wide_curves))
+                .or_else(|| most(&windows, curves)),
+            _ => lines().or_else(|| most(&windows, curves)),
         }
-        let lines = most(
-            &windows,
-            lines::avx512::MOST_MODULES,
-            lines::avx512::Lines::new,
-        );
-        let curves = || most(&windows, curves::MOST_MODULES, curves::avx512::Curves::new);
-        let lines = lines.map(Box::new).map(Self::Avx512Lines);
-        lines
-            .or_else(line)
-            .or_else(|| curves().map(Self::Avx512Curves))
     }
 }
 
 /// A kernel for as many of the first modules as there is one for.
 #[cfg(target_arch = "x86_64")]
-fn most<M, K>(modules: &[M], most: usize, kernel: impl Fn(&[M]) -> Option<K>) -> Option<K> {
-    let counts = (1..=most.min(modules.len())).rev();
+fn most<M>(modules: &[M], kernel: impl Fn(&[M]) -> Option<Kernel>) -> Option<Kernel> {
+    let counts = (1..=modules.len()).rev();
     counts.map(|count| &modules[..count]).find_map(kernel)
 }

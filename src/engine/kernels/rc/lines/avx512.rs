@@ -13,7 +13,7 @@ use crate::engine::{
 };
 
 /// Most modules that are made together: as many as there are registers for their sums.
-pub const MOST_MODULES: usize = 3;
+const MOST_MODULES: usize = 3;
 /// Most runs of taps that windows have together.
 const MAX_RUNS: usize = MOST_TAPS.pow(2) / 4;
 
@@ -48,8 +48,11 @@ struct Run {
 }
 
 impl Lines {
-    /// If the contributions are lines, and the squashes are for vectors.
+    /// If they are not too many, the contributions are lines, and the squashes are for vectors.
     pub fn new(modules: &[(Window, &[i32])]) -> Option<Self> {
+        if modules.len() > MOST_MODULES {
+            return None;
+        }
         let mut members = Vec::new();
         let mut convolutions = Vec::new();
         let mut in_order: Vec<_> = modules.iter().enumerate().collect();
