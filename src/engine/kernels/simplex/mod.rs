@@ -191,7 +191,7 @@ impl FoldedKernel {
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx512, 3 | 4) if table.has_layout() => {
-                Self::Avx512Wide(avx512::FoldedWide::new(table))
+                Self::Avx512Wide(avx512::FoldedWide::new(tables))
             }
             #[cfg(target_arch = "x86_64")]
             (Cpu::Avx2, 1) if table.has_layout() => Self::Avx2One(avx2::FoldedOne::new(table)),
@@ -235,6 +235,8 @@ impl Folded {
             (Cpu::Avx512, 2) if table.has_layout() && distance <= avx512::FoldedFour::FURTHEST => {
                 MOST_TABLES
             }
+            #[cfg(target_arch = "x86_64")]
+            (Cpu::Avx512, 3 | 4) if table.has_layout() => MOST_TABLES,
             _ => 1,
         }
     }
@@ -284,8 +286,7 @@ impl Folded {
             }
             #[cfg(target_arch = "x86_64")]
             FoldedKernel::Avx512Four(kernel) => {
-                let corners = |table: usize| inputs[table.min(inputs.len() - 1)].map(I::bytes);
-                let inputs: [_; MOST_TABLES] = std::array::from_fn(corners);
+                let inputs = bytes(inputs);
                 let outputs = rows(A::sixteen_bits_mut(outputs), stride);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe { kernel.look_up(&inputs, squares, outputs) }
@@ -299,7 +300,8 @@ impl Folded {
             }
             #[cfg(target_arch = "x86_64")]
             kernel => {
-                let inputs = inputs[0].map(I::bytes);
+                let all = bytes(inputs);
+                let inputs = all[0];
                 let outputs = rows(A::sixteen_bits_mut(outputs), stride);
                 // SAFETY: `new` makes a kernel for an instruction set only where the processor has it.
                 unsafe {
@@ -314,7 +316,7 @@ impl Folded {
                             kernel.look_up(&inputs, squares, outputs);
                         }
                         FoldedKernel::Avx512Wide(kernel) => {
-                            kernel.look_up(&inputs, squares, outputs);
+                            kernel.look_up(&all, squares, outputs);
                         }
                         FoldedKernel::Portable(_)
                         | FoldedKernel::Deep(_)
@@ -327,6 +329,12 @@ impl Folded {
             }
         }
     }
+}
+
+/// The corners for each table, the last one's for those that there are not.
+#[cfg(target_arch = "x86_64")]
+fn bytes<'a, I: Sample>(inputs: &[[&'a [I]; 4]]) -> [[&'a [u8]; 4]; MOST_TABLES] {
+    std::array::from_fn(|table| inputs[table.min(inputs.len() - 1)].map(I::bytes))
 }
 
 /// The first `N` of rows that lie `stride` values apart.

@@ -245,10 +245,13 @@ fn folded_look_ups_are_the_same_by_every_instruction_set() {
 /// As many tables as a kernel sums, and fewer: the sums are those of kernels with one table each.
 #[test]
 fn squares_of_several_tables_are_summed() {
-    let entries = tables(2);
-    let each = [0, 1, 0, 1].map(|number: usize| table(&entries[number], 2));
-    let alone = each.map(|table| Folded::new(&[table], 2, Cpu::Portable));
-    for cpu in cpus() {
+    for (side, cpu) in SIDES
+        .into_iter()
+        .flat_map(|side| cpus().map(move |cpu| (side, cpu)))
+    {
+        let entries = tables(side);
+        let each = [0, 1, 0, 1].map(|number: usize| table(&entries[number], side));
+        let alone = each.map(|table| Folded::new(&[table], 2, Cpu::Portable));
         for count in 2..=Folded::tables_at_once(&each[0], 2, cpu) {
             let kernel = Folded::new(&each[..count], 2, cpu);
             for (squares, content) in cases().filter(|(squares, _)| *squares > 2) {
@@ -259,13 +262,15 @@ fn squares_of_several_tables_are_summed() {
                     .each_ref()
                     .map(|rows| rows.each_ref().map(Vec::as_slice));
                 let look_up = |kernel: &Folded, inputs: &[[&[u8]; 4]]| {
-                    unfolded::<_, i16>(kernel, inputs, (squares, 2), 2, cpu)
+                    unfolded::<_, i16>(kernel, inputs, (squares, 2), side, cpu)
                 };
                 let alone = alone[..count].iter().zip(inputs.chunks_exact(1));
                 let alone: Vec<_> = alone
                     .map(|(kernel, inputs)| look_up(kernel, inputs))
                     .collect();
-                let what = format!("{count} tables, {cpu:?}, {squares} squares, {content:?}");
+                let what = format!(
+                    "{count} tables, {side} a side, {cpu:?}, {squares} squares, {content:?}"
+                );
                 for (at, found) in look_up(&kernel, &inputs[..count]).into_iter().enumerate() {
                     let expected: i16 = alone.iter().map(|sums| sums[at]).sum();
                     assert_eq!(found, expected, "{what}");

@@ -40,50 +40,74 @@ fn interpolate([a, b, c, d, e]: [__m512i; 5], weights: [__m512i; 3]) -> [__m512i
     ]
 }
 
-/// Squares: a row holds the values of four rotations.
+/// Squares, of up to four tables that are summed: a row holds the values of four rotations.
 pub struct FoldedWide {
-    rows: Pages<FoldedRow>,
+    tables: Vec<Pages<FoldedRow>>,
 }
 
 impl FoldedWide {
-    pub fn new(table: &Table) -> Self {
+    pub fn new(tables: &[Table]) -> Self {
         Self {
-            rows: layout::folded_rows(table),
+            tables: tables.iter().map(layout::folded_rows).collect(),
         }
     }
 
+    /// `inputs` has corners for each table.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    pub fn look_up(&self, inputs: &[&[u8]; 4], squares: usize, outputs: [&mut [i16]; 4]) {
-        let [first_row, second_row, third_row, fourth_row] = outputs;
-        let mut sorted = sorted::NOTHING;
-        for x in (0..squares).step_by(LANES) {
-            sorted::find::<6>(inputs, x, &mut sorted);
-            for square in 0..LANES {
-                let (l, q, t) = (square / 16, square / 4 % 4, square % 4);
-                let [first_two, last_two] = self.square(&sorted[q], l, t);
-                let at = SLOTS * (x + square);
-                store_half_sums(first_row, at, _mm512_castsi512_si256(first_two));
-                store_half_sums(second_row, at, _mm512_extracti64x4_epi64::<1>(first_two));
-                store_half_sums(third_row, at, _mm512_castsi512_si256(last_two));
-                store_half_sums(fourth_row, at, _mm512_extracti64x4_epi64::<1>(last_two));
+    pub fn look_up(&self, inputs: &[[&[u8]; 4]], squares: usize, outputs: [&mut [i16]; 4]) {
+        match self.tables.as_slice() {
+            [a] => look_up_wide([a], inputs, squares, outputs),
+            [a, b] => look_up_wide([a, b], inputs, squares, outputs),
+            [a, b, c] => look_up_wide([a, b, c], inputs, squares, outputs),
+            [a, b, c, d] => look_up_wide([a, b, c, d], inputs, squares, outputs),
+            tables => unreachable!("{} tables", tables.len()),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+fn look_up_wide<const N: usize>(
+    tables: [&Pages<FoldedRow>; N],
+    inputs: &[[&[u8]; 4]],
+    squares: usize,
+    outputs: [&mut [i16]; 4],
+) {
+    let [first_row, second_row, third_row, fourth_row] = outputs;
+    let mut sorted = [sorted::NOTHING; N];
+    for x in (0..squares).step_by(LANES) {
+        for (axes, sorted) in inputs.iter().zip(&mut sorted) {
+            sorted::find::<6>(axes, x, sorted);
+        }
+        for square in 0..LANES {
+            let (l, q, t) = (square / 16, square / 4 % 4, square % 4);
+            let (mut first_two, mut last_two) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            for (rows, sorted) in tables.into_iter().zip(&sorted) {
+                let values = values(rows, &sorted[q], l, t);
+                first_two = _mm512_add_epi16(first_two, values[0]);
+                last_two = _mm512_add_epi16(last_two, values[1]);
             }
+            let at = SLOTS * (x + square);
+            store_half_sums(first_row, at, _mm512_castsi512_si256(first_two));
+            store_half_sums(second_row, at, _mm512_extracti64x4_epi64::<1>(first_two));
+            store_half_sums(third_row, at, _mm512_castsi512_si256(last_two));
+            store_half_sums(fourth_row, at, _mm512_extracti64x4_epi64::<1>(last_two));
         }
     }
+}
 
-    /// The values of the first two rotations of a square, and of the last two.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn square(&self, quarter: &Quarter, l: usize, t: usize) -> [__m512i; 2] {
-        let row = |vertex: usize| {
-            // SAFETY: the vertices are those of rows of 2^6 bytes, of which the table has all.
-            load_lanes(unsafe { &quarter.row(&self.rows, vertex, l, t).0 })
-        };
-        let weights = |pair: usize| quarter.weights(pair, l, t);
-        interpolate(
-            [row(0), row(1), row(2), row(3), row(4)],
-            [weights(0), weights(1), weights(2)],
-        )
-    }
+/// The values of the first two rotations of a square, and of the last two.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+fn values(rows: &Pages<FoldedRow>, quarter: &Quarter, l: usize, t: usize) -> [__m512i; 2] {
+    let row = |vertex: usize| {
+        // SAFETY: the vertices are those of rows of 2^6 bytes, of which the table has all.
+        load_lanes(unsafe { &quarter.row(rows, vertex, l, t).0 })
+    };
+    let weights = |pair: usize| quarter.weights(pair, l, t);
+    interpolate(
+        [row(0), row(1), row(2), row(3), row(4)],
+        [weights(0), weights(1), weights(2)],
+    )
 }
 
 /// Any pattern: four pixels a vector, one in each lane.
