@@ -38,7 +38,7 @@ struct Options {
 #[derive(Serialize)]
 struct Record {
     processor: String,
-    threads: i32,
+    threads: usize,
     models: Vec<Model>,
 }
 
@@ -51,7 +51,7 @@ struct Model {
     ratio: f64,
 }
 
-fn measure(model: &'static str) -> Model {
+fn measure(model: &'static str, threads: usize) -> Model {
     let options = (Kind::Float, Device::Cpu);
     let side = i64::from(SCALE) * CROP;
     let source = Tensor::randint(256, [PATCHES, 1, CROP, CROP], options) / 255.0;
@@ -69,7 +69,7 @@ fn measure(model: &'static str) -> Model {
         }
         seconds
     };
-    let ours = || backward(&network, &source, &target);
+    let ours = || backward(&network, &source, &target, threads);
     let papers = || {
         let error = (unfolded.forward(&source) - &target).square();
         let error = error.mean(Kind::Float);
@@ -105,11 +105,11 @@ fn main() -> Result<()> {
             .first()
             .map_or("", |cpu| cpu.brand())
             .to_owned(),
-        threads: tch::get_num_threads(),
+        threads: usize::try_from(tch::get_num_threads())?,
         models: Vec::new(),
     };
     for name in ["srlut", "mulut", "rclut"] {
-        let model = measure(name);
+        let model = measure(name, record.threads);
         println!(
             "{name:<8} {:7.2} patches/s, unfolded {:6.2}: {:.2} times",
             model.patches_per_second, model.unfolded_patches_per_second, model.ratio

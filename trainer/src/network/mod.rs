@@ -136,6 +136,30 @@ impl Network {
         named
     }
 
+    /// A network of its own with the same weights, and no gradients.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let mut replica = Self::new(self.architecture.clone(), self.device());
+        let _no_grad = tch::no_grad_guard();
+        for ((_, mut to), (_, from)) in replica.parameters().into_iter().zip(self.parameters()) {
+            to.copy_(&from);
+        }
+        let mut branches = self.stages.iter().flatten();
+        if branches.all(|branch| matches!(branch.taps, Taps::Fixed(_))) {
+            replica.freeze_offsets();
+        }
+        replica
+    }
+
+    /// Adds to the gradients of the weights those of a replica.
+    pub fn add_gradients_of(&self, replica: &Self) {
+        for ((_, to), (_, from)) in self.parameters().iter().zip(replica.parameters()) {
+            if from.grad().defined() {
+                let _ = to.grad().g_add_(&from.grad());
+            }
+        }
+    }
+
     /// From now on computes in double precision, so that what is read out does not hang on the order of sums.
     #[must_use]
     pub fn in_double(mut self) -> Self {

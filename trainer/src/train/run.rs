@@ -309,7 +309,7 @@ impl<'a> Run<'a> {
     /// One step of the optimiser; returns the mean squared error.
     fn step(&mut self, patches: &[Patch], step: u64) -> Result<f64> {
         let (source, target) = self.tensors(patches);
-        let loss = backward(&self.network, &source, &target);
+        let loss = backward(&self.network, &source, &target, self.options.threads);
         ensure!(
             loss.is_finite(),
             "the loss is {loss} after {step} steps, expected a number; lower --lr0. The last checkpoint stays"
