@@ -12,44 +12,55 @@ trainer=target/release/rclut-trainer
 cargo build --release -p rclut-trainer
 mkdir -p "$out"
 
-# The small photographs of a scale: clean, compressed and noisy.
-small() {
-    [[ -d $out/small/X$1 ]] || "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$1" --codec x264:23,x264:28,noise:5
+# Whether a model is asked for.
+wants() {
+    [[ $wanted == "  " || $wanted == *" $1 "* ]]
 }
 
 # NAME GRAPH STEPS [OPTION...]; the name ends with the scale.
 grow() {
     local name=$1 graph=$2 steps=$3
-    [[ $wanted == "  " || $wanted == *" $name "* ]] || return 0
-    "$trainer" grow --graph "$graph" --scale "${name##*-x}" --data "$photos" --total-iter "$steps" --threads 2 --save-step 250 \
+    wants "$name" || return 0
+    "$trainer" grow --graph "$graph" --scale "${name##*-x}" --data "${data:-$photos}" --total-iter "$steps" --threads 2 --save-step 250 \
         --licence CC-BY-SA-4.0 --name "$name" -o "$out/$name.safetensors" "${@:4}"
 }
 
+# The same from more photographs.
+grow_from_more() {
+    wants "$1" || return 0
+    [[ -d $out/photos ]] || scripts/debian_photos.sh "$photos" "$out/photos"
+    data=$out/photos grow "$@"
+}
+
+# The same from small photographs that are clean, compressed and noisy, levelled once more without regard to them.
 video() {
-    local scale=${1##*-x}
-    small "$scale"
+    local name=$1 scale=${1##*-x}
+    wants "$name" || return 0
+    [[ -d $out/small/X$scale ]] ||
+        "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$scale" --codec x264:23,x264:28,x264:33,noise:5
     local lows=() kind
-    for kind in "" _x264-23 _x264-28 _noise-5; do
+    for kind in "" _x264-23 _x264-28 _x264-33 _noise-5; do
         lows+=(--lr "$out/small/X$scale$kind")
     done
     grow "$@" "${lows[@]}"
+    "$trainer" level "$out/$name.safetensors" -o "$out/$name.safetensors"
 }
 
-three_planes="s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s@3 s@0"
-seven="$three_planes d@0 d@1 5@1"
-five="$three_planes 5@1"
+three="s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s@3"
+five="$three s@0 5@1"
+seven="$three s@0 d@0 d@1 5@1"
 
 grow srlut-x2 srlut 2500
 grow srlut-x3 srlut 3000
 grow srlut-x4 srlut 3000
 grow mulut-x2 mulut 1500
 grow mulut-x3 mulut 1500
-grow mulut-x4 mulut 12000
-grow rclut-paper-x2 rclut 1500 --lr0 0.2
-grow rclut-paper-x3 rclut 1500 --lr0 0.2
-grow rclut-paper-x4 rclut 3000 --lr0 0.2
+grow_from_more mulut-x4 mulut 20000
+grow rclut-paper-x2 rclut 1500
+grow rclut-paper-x3 rclut 1500
+grow rclut-paper-x4 rclut 24000
 grow rclut-x2 "$five" 4500
 grow rclut-x3 "$seven" 7500
 grow rclut-x4 "$seven" 12000
-video rclut-video-x2 "$five" 4000
-video rclut-video-x4 "$five" 1500 --lr0 0.3
+video rclut-video-x2 "$five" 6000
+video rclut-video-x4 "$three" 6000

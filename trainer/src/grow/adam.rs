@@ -202,7 +202,6 @@ fn step_rc(rc: &mut Rc, gradients: &mut [&mut BranchGradient], moments: &mut Mom
     update(rc.weights_mut(), &total, first, second, rate);
     let weights = rc.weights_mut().iter_mut();
     weights.for_each(|weight| *weight = weight.clamp(-limit, limit));
-    rc.stay_in_range();
 }
 
 /// One step. The moments start at zero and are not corrected for it: with these two decays the first step of an entry

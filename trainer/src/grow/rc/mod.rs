@@ -21,9 +21,6 @@ const MIDDLE: f32 = 127.5;
 const LEARNING_UNIT: f32 = 1.0 / 255.0;
 /// Partial sums of a dot product.
 const LANES: usize = 16;
-/// Furthest that the tanh's argument goes on a flat area. R then tells at least every third level of an area apart: a module
-/// that saturates there says less and less of its window, and no gradient brings it back.
-const FLAT_LIMIT: f32 = 1.25;
 /// Least slope of the squash that a gradient sees, so that a saturated module can come back.
 const LEAST_SLOPE: f32 = 1e-3;
 
@@ -216,20 +213,6 @@ impl Rc {
     /// What an entry of the file is worth: so many of them move the tanh's argument by 1.
     fn entry_scale(&self) -> f32 {
         ((self.module.size * self.module.size) << self.module.fraction_bits) as f32
-    }
-
-    /// Takes from the weights what would bring the tanh's argument on a flat area beyond [`FLAT_LIMIT`].
-    pub fn stay_in_range(&mut self) {
-        if let State::Lines(weights) = &mut self.state {
-            let (bias, slopes) = weights.split_last_mut().expect("a module has a bias");
-            let sum: f32 = slopes.iter().sum();
-            let share = FLAT_LIMIT / (sum.abs() / 2.0 + bias.abs());
-            if share < 1.0 {
-                *bias *= share;
-                let less = sum * (1.0 - share) / slopes.len() as f32;
-                slopes.iter_mut().for_each(|slope| *slope -= less);
-            }
-        }
     }
 
     /// Largest weight that [`Rc::fixed`] can hold.
