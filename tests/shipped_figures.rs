@@ -53,7 +53,11 @@ fn grouped(number: usize) -> String {
 fn figures_row(name: &str, psnr: &Psnr, record: &Record) -> Vec<String> {
     let path = shipped::path(name);
     let model = Model::open(&path).unwrap();
-    let held_out = model.info().provenance["validation_psnr"].as_f64().unwrap();
+    // A model that was levelled after its run has none.
+    let held_out = model.info().provenance.get("validation_psnr");
+    let held_out = held_out.map_or(String::new(), |psnr| {
+        format!("{:.3}", psnr.as_f64().unwrap())
+    });
     let mut speeds = record.speeds.iter();
     let speed = speeds.find(|speed| speed.contender == name);
     let speed = speed.unwrap_or_else(|| panic!("the record of speeds lacks {name}"));
@@ -67,7 +71,7 @@ fn figures_row(name: &str, psnr: &Psnr, record: &Record) -> Vec<String> {
         format!("{:.3}", psnr.set5),
         format!("{:.3}", psnr.set14),
         format!("{:.3}", psnr.b100),
-        format!("{held_out:.3}"),
+        held_out,
         format!("{:.digits$}", speed.frames_per_second),
         grouped(fs::metadata(path).unwrap().len() as usize),
     ]
