@@ -130,14 +130,18 @@ impl Rclut {
         (quality != before).then(|| quality.news(running_time))
     }
 
-    /// Makes a frame. What is to be told of it is for the caller, who holds no lock.
+    /// Makes a frame, unless its caps are of a scale that has just changed. What is to be told of it is for the caller, who
+    /// holds no lock.
     fn make(
         &self,
         source: &VideoFrameRef<&gst::BufferRef>,
         destination: &mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<(Option<gst::Structure>, Reuse), gst::ErrorMessage> {
+    ) -> Result<Option<(Option<gst::Structure>, Reuse)>, gst::ErrorMessage> {
         let mut state = self.state.lock().unwrap();
         self.prepare(&mut state)?;
+        if state.scaler.is_outdated() {
+            return Ok(None);
+        }
         let news = self.choose_quality(&mut state, source.buffer());
         let split = self.settings().split;
         let quality = state.pace.quality();
@@ -145,7 +149,7 @@ impl Rclut {
         let reuse = made.map_err(|error| {
             gst::error_msg!(gst::StreamError::Failed, ("Cannot upscale: {error}"))
         })?;
-        Ok((news, reuse))
+        Ok(Some((news, reuse)))
     }
 
     fn tell(&self, news: gst::Structure) {
@@ -509,10 +513,14 @@ impl VideoFilterImpl for Rclut {
         outframe: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let started = Instant::now();
-        let (news, reuse) = self.make(inframe, outframe).map_err(|error| {
+        let made = self.make(inframe, outframe).map_err(|error| {
             self.post_error_message(error);
             gst::FlowError::Error
         })?;
+        let Some((news, reuse)) = made else {
+            gst::debug!(CAT, imp = self, "Dropped a frame between two scales");
+            return Ok(gst_base::BASE_TRANSFORM_FLOW_DROPPED);
+        };
         if let Some(news) = news {
             self.tell(news);
         }

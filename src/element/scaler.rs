@@ -129,6 +129,12 @@ impl Scaler {
         Ok(true)
     }
 
+    /// Whether the caps are of a scale that the settings have left since: others are being negotiated, and what would make
+    /// frames for these is not there.
+    pub fn is_outdated(&self) -> bool {
+        self.negotiated.is_some() && self.plan.is_none()
+    }
+
     /// Makes a frame; what of it had been made before.
     ///
     /// # Errors
