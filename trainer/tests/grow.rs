@@ -227,8 +227,11 @@ fn a_full_disk_stops_a_run_and_the_last_checkpoint_stays() {
     let checkpoint = checkpoint_path(&command.output);
     let before = fs::read(&checkpoint).unwrap();
 
-    // A limit on the size of files fails a write as a full disk does.
-    let limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "sh"];
+    // A limit on the size of files fails a write as a full disk does: that of every checkpoint from this size on, in units of
+    // 512 bytes or, in some shells, of 1024.
+    let blocks = before.len() / 1024;
+    let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let limited = ["sh", "-c", &limit, "sh"];
     let Output { status, stderr, .. } = command.behind(&limited).output().unwrap();
     let error = String::from_utf8_lossy(&stderr);
     assert!(
