@@ -28,7 +28,10 @@ grow() {
 # The same from more photographs.
 grow_from_more() {
     wants "$1" || return 0
-    [[ -d $out/photos ]] || scripts/debian_photos.sh "$photos" "$out/photos"
+    if [[ ! -d $out/photos ]]; then
+        scripts/debian_photos.sh "$photos" "$out/photos.partial"
+        mv "$out/photos.partial" "$out/photos"
+    fi
     data=$out/photos grow "$@"
 }
 
