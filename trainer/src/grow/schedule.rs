@@ -41,9 +41,8 @@ pub enum Phase {
 /// At which part of a run the grid is refined: to interval 5, 4, 3. A coarse grid learns faster, and what it learns is shared
 /// by more pixels; the fine one needs no more than the end.
 const REFINEMENTS: [f32; 3] = [0.25, 0.6, 0.65];
-/// At which part of a run its numbers settle.
-const SETTLING: f32 = 0.75;
-/// At which part of a run its RC modules and planes are final, and the rates of the modules have come to their end.
+/// At which part of a run its numbers settle, its RC modules and planes are final, and the rates of the modules have come to
+/// their end.
 const CLOSING: f32 = 0.9;
 /// Rates end at this part of what they start from.
 const LAST_RATE: f32 = 0.01;
@@ -60,7 +59,6 @@ pub fn interval(progress: f32) -> u32 {
 pub fn phase(progress: f32) -> Phase {
     match progress {
         CLOSING.. => Phase::Closing,
-        SETTLING.. => Phase::Settled,
         _ => Phase::Growing,
     }
 }

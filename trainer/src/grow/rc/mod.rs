@@ -52,15 +52,23 @@ enum Sum {
 }
 
 impl Rc {
-    /// A module that passes the pixel on, nearly: the squash of `2 v / 255 - 1`, plus a small weight from `jitter` at
-    /// every position, so that no two modules start alike.
+    /// A module that passes the pixel on, nearly, with a small weight from `jitter` at every position: sharpened if the module
+    /// is 5 pixels wide, smoothed if it is wider. Modules that start alike find different things to look at late or never.
     #[must_use]
     pub fn pass_through(module: RcModule, mut jitter: impl FnMut() -> f32) -> Self {
         let size = module.size as usize;
-        // The window's position nearest the pixel itself.
+        // The window's position nearest the pixel itself, and its neighbours: after it, if the window has any there.
         let at = (-module.origin).clamp(0, size as i32 - 1) as usize;
+        let beside = if at + 1 < size { at + 1 } else { at.saturating_sub(1) };
+        let (own, neighbour) = match size {
+            0..5 => (2.0, 0.0),
+            5 => (4.0, -1.0),
+            _ => (1.0, 0.5),
+        };
         let mut weights: Vec<f32> = (0..size * size).map(|_| jitter()).collect();
-        weights[at * size + at] += 2.0;
+        weights[at * size + at] += own;
+        weights[at * size + beside] += neighbour;
+        weights[beside * size + at] += neighbour;
         weights.push(0.0);
         Self {
             module,
