@@ -9,7 +9,7 @@ use std::{
 };
 
 use commands::{figure, output, test_json, text, trainer};
-use gstrclut::engine::Model;
+use gstrclut::engine::{Model, Options as EngineOptions, Plane, PlaneMut, Upscaler};
 use rclut_trainer::{
     history::{self, History},
     image::{self, Image},
@@ -469,4 +469,68 @@ fn a_levelled_model_stays_as_it_is() {
     let shown = output(&["level", &once, "-o", &twice]);
     assert!(shown.contains("0 entries moved"), "{shown}");
     assert_eq!(fs::read(once).unwrap(), fs::read(twice).unwrap());
+}
+
+/// What a photograph's first plane becomes.
+fn upscaled(model: &str, photograph: &Image) -> Vec<u8> {
+    let mut upscaler =
+        Upscaler::new(&Model::open(model).unwrap(), EngineOptions::default()).unwrap();
+    let (width, height, scale) = (photograph.width, photograph.height, upscaler.scale());
+    let mut output = vec![0; width * height * scale * scale];
+    let source = Plane::new(&photograph.planes[0], width, height, width).unwrap();
+    let wide = width * scale;
+    let mut sink = PlaneMut::new(&mut output, wide, height * scale, wide).unwrap();
+    upscaler.plane_u8(&source, &mut sink).unwrap();
+    output
+}
+
+#[test]
+fn levelling_with_photographs_changes_them_less() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let photographs = folder.path().join("photographs");
+    fs::create_dir(&photographs).unwrap();
+    let (width, height) = (200, 160);
+    let level = |i: usize| {
+        let (x, y) = ((i % width) as f64, (i / width) as f64);
+        (128.0 + 70.0 * (x / 19.0).sin() + 50.0 * (y / 13.0).cos()) as u8
+    };
+    let photograph = Image {
+        width,
+        height,
+        planes: vec![(0..width * height).map(level).collect()],
+    };
+    for name in ["a.png", "b.png"] {
+        photograph.save_png(photographs.join(name)).unwrap();
+    }
+
+    let model = Model::builtin("srlut", 2).unwrap();
+    let mut tables = model.tables().to_vec();
+    for (index, entry) in tables[0][0].table.iter_mut().enumerate() {
+        *entry = entry.saturating_add(((index * 7919) % 3) as i8 - 1);
+    }
+    let spoiled = Model::new(model.info().clone(), model.graph().clone(), tables).unwrap();
+    let (given, plain, informed) = (
+        path("given.safetensors"),
+        path("plain.safetensors"),
+        path("informed.safetensors"),
+    );
+    fs::write(&given, spoiled.to_bytes()).unwrap();
+    output(&["level", &given, "-o", &plain]);
+    let shown = output(&[
+        "level",
+        &given,
+        "--data",
+        text(&photographs),
+        "-o",
+        &informed,
+    ]);
+    assert!(!shown.contains(" 0 entries moved"), "{shown}");
+    let before = upscaled(&given, &photograph);
+    let change = |model: &str| {
+        let pairs = before.iter().zip(upscaled(model, &photograph));
+        let squares = pairs.map(|(a, b)| f64::from(a.abs_diff(b)).powi(2));
+        squares.sum::<f64>()
+    };
+    assert!(change(&informed) < change(&plain));
 }

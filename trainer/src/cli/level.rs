@@ -10,7 +10,14 @@ use crate::grow::{
     files::write_whole,
     level::{Usage, level},
     net::Net,
+    patches::Sampler,
+    photos::{self, Split},
+    run::USAGE_PATCHES,
 };
+
+/// Side of the patches of photographs, in low-resolution pixels, and the seed that they are drawn by.
+const CROP: usize = 48;
+const SEED: u64 = 1;
 
 /// Make flat areas keep their level and ramps rise.
 ///
@@ -24,6 +31,12 @@ pub struct Args {
     /// Built-in model (`rclut-x2`) or .safetensors file
     #[arg(value_name = "NAME|FILE")]
     model: String,
+    /// Folder of photographs, of which what they use most moves least; without it all entries move as easily
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of their low-resolution versions, NAME or NAMExSCALE; several times for a mix
+    #[arg(long, value_name = "DIR", requires = "data")]
+    lr: Vec<PathBuf>,
     /// Model file to write
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
@@ -35,7 +48,7 @@ impl Args {
         Net::takes(model.graph())?;
         let mut net = Net::from_model(&model);
         let last = net.branches.len() - 1;
-        let usage = Usage::unknown(&net, last);
+        let usage = self.usage(&net, last)?;
         let levelness = level(&mut net, last, &usage);
         let mut provenance = model.info().provenance.clone();
         provenance.insert("levelled".to_owned(), true.into());
@@ -54,5 +67,15 @@ impl Args {
             levelness.falls
         );
         Ok(())
+    }
+    fn usage(&self, net: &Net, stage: usize) -> Result<Usage> {
+        let Some(data) = &self.data else {
+            return Ok(Usage::unknown(net, stage));
+        };
+        let scale = net.graph.scale as usize;
+        let files = Split::of_folder(data)?.training;
+        let photos = photos::load(&files, &self.lr, scale, CROP, || ())?;
+        let patches = Sampler::new(&photos, scale, CROP, SEED).batch(0, USAGE_PATCHES);
+        Ok(Usage::of(net, stage, &patches, CROP))
     }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Patches of photographs that say which entries they use.
-const USAGE_PATCHES: usize = 128;
+pub const USAGE_PATCHES: usize = 128;
 
 /// What a run starts from.
 #[derive(Clone, Debug)]

@@ -16,6 +16,9 @@ const PHOTOGRAPHS: f32 = 20_000.0;
 /// What a pixel costs that is darker than the one before it where it should not be, in squared levels, and once more for
 /// each squared level that it is.
 const FALL: f32 = 100.0;
+/// What a sub-pixel of a flat area costs that is more than a level off, in squared levels. Few are, and where photographs hold an
+/// entry fast they must still outweigh it.
+const OFF: f32 = 1000.0;
 /// By how much a move must help, in squared levels: more than what sums of these numbers are rounded by.
 const LEAST_GAIN: f32 = 1e-4;
 /// Rounds over all entries, at most; they end when nothing moves.
@@ -86,7 +89,8 @@ impl<'a> Descent<'a> {
 
     /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off.
     pub fn run(&mut self, reads: &[Read], slack: f32) {
-        for prices in [Prices { fall: 0.0, slack }, Prices { fall: FALL, slack }] {
+        for (fall, off) in [(0.0, 0.0), (FALL, OFF)] {
+            let prices = Prices { fall, off, slack };
             for _ in 0..ROUNDS {
                 let mut has_moved = false;
                 for read in reads {
@@ -199,15 +203,17 @@ impl<'a> Descent<'a> {
 struct Prices {
     /// Where a picture shows it.
     fall: f32,
+    /// Where a flat area is more than a level off.
+    off: f32,
     /// Times the square of every fall, shown or not.
     slack: f32,
 }
 
 impl Prices {
-    /// What it costs that a flat area comes out as something else; more than a level is as bad as a fall.
+    /// What it costs that a flat area comes out as something else.
     fn of_level(self, sample: f32, target: f32) -> f32 {
         let is_off = (to_level(sample) - target).abs() > 1.0;
-        let off = if is_off { self.fall } else { 0.0 };
+        let off = if is_off { self.off } else { 0.0 };
         off + (sample - target).powi(2)
     }
 

@@ -8,7 +8,7 @@
 //! ```text
 //!   sum over flat areas of (o - level)^2
 //! + sum over entries of (RELUCTANCE + PHOTOGRAPHS * usage) (T - T_trained)^2
-//! + FALL * number of flat areas with |[o] - level| > 1
+//! + OFF * number of flat areas with |[o] - level| > 1
 //! + FALL * sum over neighbours on a ramp with [o] > [o_next] of 1 + max(0, o - o_next)^2
 //! + slack * sum over all neighbours on a ramp of max(0, o - o_next)^2
 //! ```

@@ -59,7 +59,11 @@ impl Rc {
         let size = module.size as usize;
         // The window's position nearest the pixel itself, and its neighbours: after it, if the window has any there.
         let at = (-module.origin).clamp(0, size as i32 - 1) as usize;
-        let beside = if at + 1 < size { at + 1 } else { at.saturating_sub(1) };
+        let beside = if at + 1 < size {
+            at + 1
+        } else {
+            at.saturating_sub(1)
+        };
         let (own, neighbour) = match size {
             0..5 => (2.0, 0.0),
             5 => (4.0, -1.0),
