@@ -12,6 +12,7 @@ use super::{
     level::{self, Usage},
     net::{Branch, Net},
     patches::Patch,
+    rc::Rc,
     schedule::Phase,
     smooth::smooth,
 };
@@ -183,6 +184,11 @@ impl Learner {
             &mut self.adam,
             rates,
         );
+        if self.phase == Phase::Growing {
+            let branches = self.net.branches.iter_mut().flatten();
+            let modules = branches.filter_map(|branch| branch.rc.as_mut());
+            modules.for_each(Rc::limit_saturation);
+        }
         error
     }
 }

@@ -21,6 +21,8 @@ const MIDDLE: f32 = 127.5;
 const LEARNING_UNIT: f32 = 1.0 / 255.0;
 /// Partial sums of a dot product.
 const LANES: usize = 16;
+/// How far from 0 the tanh's argument of a line may get on black and on white.
+const FLAT_LIMIT: f32 = 1.25;
 /// Least slope of the squash that a gradient sees, so that a saturated module can come back.
 const LEAST_SLOPE: f32 = 1e-3;
 
@@ -225,6 +227,23 @@ impl Rc {
     /// What an entry of the file is worth: so many of them move the tanh's argument by 1.
     fn entry_scale(&self) -> f32 {
         ((self.module.size * self.module.size) << self.module.fraction_bits) as f32
+    }
+
+    /// Brings a module of straight lines back to where it tells the levels of flat areas apart: first its bias, then all weights
+    /// alike. Longer runs drift into saturation, where the squash rounds neighbouring levels to the same R.
+    pub fn limit_saturation(&mut self) {
+        let State::Lines(weights) = &mut self.state else {
+            return;
+        };
+        let (bias, slopes) = weights.split_last_mut().expect("a module has a bias");
+        let sum = slopes.iter().sum::<f32>();
+        let excess = 0.5 * sum.abs() + bias.abs() - FLAT_LIMIT;
+        if excess > 0.0 {
+            let of_bias = excess.min(bias.abs());
+            *bias -= of_bias * bias.signum();
+            let of_each = 2.0 * (excess - of_bias) * sum.signum() / slopes.len() as f32;
+            slopes.iter_mut().for_each(|slope| *slope -= of_each);
+        }
     }
 
     /// Largest weight that [`Rc::fixed`] can hold.
@@ -469,6 +488,27 @@ mod tests {
             .map(|_| f32::from(random.random::<u8>()))
             .collect();
         Padded::new(&levels, SIZE, 1, Border::Edge)
+    }
+
+    #[test]
+    fn a_saturated_module_comes_back() {
+        let argument = |rc: &Rc, level: f32| {
+            let (bias, slopes) = rc.weights().split_last().unwrap();
+            slopes.iter().sum::<f32>() * (level - MIDDLE) / 255.0 + bias
+        };
+        for (sum, bias) in [(2.0, 1.0), (4.5, 0.0), (-3.0, -2.0), (1.0, 0.5)] {
+            let mut weights = vec![sum / 9.0; 9];
+            weights.push(bias);
+            let mut rc = Rc {
+                module: MODULE,
+                state: State::Lines(weights),
+            };
+            rc.limit_saturation();
+            let ends = [0.0, 255.0].map(|level| argument(&rc, level).abs());
+            let reached = ends[0].max(ends[1]);
+            let wanted = (0.5 * f32::abs(sum) + f32::abs(bias)).min(FLAT_LIMIT);
+            assert!((reached - wanted).abs() < 1e-5, "{sum} {bias}: {reached}");
+        }
     }
 
     #[test]
