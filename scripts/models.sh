@@ -35,7 +35,7 @@ grow_from_more() {
     data=$out/photos grow "$@"
 }
 
-# The same from small photographs that are clean, compressed and noisy, levelled once more without regard to them.
+# The same from small photographs that are clean, compressed and noisy.
 video() {
     local name=$1 scale=${1##*-x}
     wants "$name" || return 0
@@ -46,7 +46,6 @@ video() {
         lows+=(--lr "$out/small/X$scale$kind")
     done
     grow "$@" "${lows[@]}"
-    "$trainer" level "$out/$name.safetensors" -o "$out/$name.safetensors"
 }
 
 three="s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s@3"
@@ -61,7 +60,7 @@ grow mulut-x3 mulut 1500
 grow_from_more mulut-x4 mulut 20000
 grow rclut-paper-x2 rclut 1500
 grow rclut-paper-x3 rclut 1500
-grow rclut-paper-x4 rclut 24000
+grow rclut-paper-x4 rclut 8000 --lr0 0.3
 grow rclut-x2 "$five" 4500
 grow rclut-x3 "$seven" 7500
 grow rclut-x4 "$seven" 12000
