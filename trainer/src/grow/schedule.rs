@@ -32,7 +32,8 @@ impl Budget {
 pub enum Phase {
     /// All numbers are real ones.
     Growing,
-    /// What runs are the numbers of the file: entries of 8 bits, RC modules in fixed point.
+    /// What runs are the numbers of the file: entries of 8 bits, RC modules in fixed point. A finished model is tuned in this
+    /// phase; a run from a graph passes it on the way from growing to closing.
     Settled,
     /// RC modules and the planes between stages are final; the last stage's tables alone learn.
     Closing,

@@ -82,7 +82,7 @@ impl Rc {
         }
     }
 
-    /// The level that [`Rc::pass_through`] without jitter turns into an R of `level`.
+    /// The level of a flat area that [`Rc::pass_through`] without jitter turns into an R of `level`.
     #[must_use]
     pub fn unsquashed(level: f32) -> f32 {
         let squashed = ((level - 127.0) / 127.0).clamp(-0.995, 0.995);
