@@ -3,9 +3,9 @@
 use std::{
     fmt::{self, Display},
     fs::File,
-    io::BufWriter,
+    io::{BufWriter, Write},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     str::FromStr,
 };
 
@@ -14,12 +14,12 @@ use image::codecs::jpeg::JpegEncoder;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::image::Image;
+use crate::{film::Film, image::Image};
 
 /// An encoder and how hard it presses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// H.264 by x264, 4:2:0, at a constant rate factor of 0..=51; the image is a video's first frame. Run by ffmpeg.
+    /// H.264 by x264, 4:2:0, at a constant rate factor of 0..=51, of the whole film. Run by ffmpeg.
     X264 { crf: u8 },
     /// JPEG of a quality of 1..=100.
     Jpeg { quality: u8 },
@@ -63,16 +63,22 @@ impl Display for Codec {
 }
 
 impl Codec {
-    /// The image, encoded and decoded.
+    /// Whether the frames around the photograph's matter.
+    #[must_use]
+    pub fn is_video(self) -> bool {
+        matches!(self, Self::X264 { .. })
+    }
+
+    /// The photograph's frame, encoded and decoded.
     ///
     /// # Errors
     /// If a temporary file cannot be written, or ffmpeg is not there or refuses; the message has its own words.
-    pub fn degrade(self, image: &Image) -> Result<Image> {
+    pub fn degrade(self, film: &Film) -> Result<Image> {
         let folder = tempfile::tempdir().context("temporary folder")?;
         match self {
-            Self::X264 { crf } => through_x264(image, crf, folder.path()),
-            Self::Jpeg { quality } => through_jpeg(image, quality, folder.path()),
-            Self::Noise { sigma } => Ok(with_noise(image, sigma.into())),
+            Self::X264 { crf } => through_x264(film, crf, folder.path()),
+            Self::Jpeg { quality } => through_jpeg(film.low(), quality, folder.path()),
+            Self::Noise { sigma } => Ok(with_noise(film.low(), sigma.into())),
         }
         .with_context(|| format!("codec {self}"))
     }
@@ -106,56 +112,46 @@ fn through_jpeg(image: &Image, quality: u8, folder: &Path) -> Result<Image> {
     Image::open(path)
 }
 
-fn through_x264(image: &Image, crf: u8, folder: &Path) -> Result<Image> {
+fn through_x264(film: &Film, crf: u8, folder: &Path) -> Result<Image> {
     // 4:2:0 takes even sides only: the last column and row are repeated, and cut off again.
-    let even = Image {
-        width: image.width.next_multiple_of(2),
-        height: image.height.next_multiple_of(2),
-        planes: image
-            .planes
-            .iter()
-            .map(|plane| padded(plane, image.width, image.height))
-            .collect(),
+    let Image { width, height, .. } = *film.low();
+    let (even_width, even_height) = (width.next_multiple_of(2), height.next_multiple_of(2));
+    let (components, format) = match film.low().planes.len() {
+        1 => (1, "gray"),
+        _ => (3, "rgb24"),
     };
-    even.save_png(folder.join("image.png"))?;
-    let crf = crf.to_string();
-    let encode = [
-        "-i",
-        "image.png",
-        "-c:v",
-        "libx264",
-        "-crf",
-        &crf,
-        "-pix_fmt",
-        "yuv420p",
-        "video.mkv",
-    ];
-    ffmpeg(folder, &encode)?;
-    let format = if image.planes.len() == 1 {
-        "gray"
-    } else {
-        "rgb24"
-    };
-    let decode = [
-        "-i",
-        "video.mkv",
-        "-frames:v",
-        "1",
-        "-pix_fmt",
-        format,
-        "decoded.png",
-    ];
-    ffmpeg(folder, &decode)?;
-    let decoded = Image::open(folder.join("decoded.png"))?;
+    let mut frames = Vec::new();
+    for frame in &film.frames {
+        let even = Image {
+            width: even_width,
+            height: even_height,
+            planes: frame
+                .planes
+                .iter()
+                .map(|plane| padded(plane, width, height))
+                .collect(),
+        };
+        frames.extend_from_slice(even.to_picture().as_bytes());
+    }
+    let (size, crf) = (format!("{even_width}x{even_height}"), crf.to_string());
+    let raw = ["-f", "rawvideo", "-pix_fmt", format];
+    let source = ["-video_size", &size, "-framerate", "25", "-i", "-"];
+    let encode = ["-c:v", "libx264", "-crf", &crf, "-pix_fmt", "yuv420p"];
+    let encode = [&raw[..], &source, &encode, &["video.mkv"]].concat();
+    ffmpeg(folder, &encode, &frames)?;
+    let decode = [&["-i", "video.mkv"], &raw[..], &["-"]].concat();
+    let decoded = ffmpeg(folder, &decode, &[])?;
     ensure!(
-        (decoded.width, decoded.height) == (even.width, even.height),
-        "found {}x{} pixels after decoding, expected {}x{}",
-        decoded.width,
-        decoded.height,
-        even.width,
-        even.height
+        decoded.len() == frames.len(),
+        "found {} bytes after decoding, expected {} of {} frames of {size}",
+        decoded.len(),
+        frames.len(),
+        film.frames.len(),
     );
-    Ok(decoded.crop(0, 0, image.width, image.height))
+    let frame = even_width * even_height * components;
+    let samples = &decoded[film.wanted * frame..][..frame];
+    let decoded = Image::from_interleaved(even_width, even_height, components, samples);
+    Ok(decoded.crop(0, 0, width, height))
 }
 
 /// A plane with its last column and row repeated where that makes a side even.
@@ -170,20 +166,30 @@ fn padded(plane: &[u8], width: usize, height: usize) -> Vec<u8> {
     .collect()
 }
 
-fn ffmpeg(folder: &Path, arguments: &[&str]) -> Result<()> {
+/// Runs ffmpeg; what it reads on its standard input, and what it wrote to its standard output.
+fn ffmpeg(folder: &Path, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
     let mut command = Command::new("ffmpeg");
     command
-        .args(["-nostdin", "-v", "error", "-threads", "1"])
-        .args(arguments);
-    let run = command.current_dir(folder).output();
-    let run = run.context("ffmpeg cannot be run; x264 needs ffmpeg with libx264 on the PATH")?;
+        .args(["-v", "error", "-threads", "1"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let run = command.spawn();
+    let mut run =
+        run.context("ffmpeg cannot be run; x264 needs ffmpeg with libx264 on the PATH")?;
+    // It writes nothing before it has read all, so that neither waits for the other. Why it stopped reading, it says itself.
+    let written = run.stdin.take().expect("it is piped").write_all(input);
+    let run = run.wait_with_output()?;
     if !run.status.success() {
         bail!(
             "ffmpeg failed: {}",
             String::from_utf8_lossy(&run.stderr).trim()
         );
     }
-    Ok(())
+    written.context("ffmpeg did not read its input")?;
+    Ok(run.stdout)
 }
 
 #[cfg(test)]
@@ -191,7 +197,7 @@ mod tests {
     use super::*;
 
     fn error(codec: Codec, image: &Image) -> f64 {
-        let degraded = codec.degrade(image).unwrap();
+        let degraded = codec.degrade(&Film::still(image.clone())).unwrap();
         assert_eq!(
             (degraded.width, degraded.height),
             (image.width, image.height)

@@ -51,7 +51,13 @@ impl Image {
         })
     }
 
-    fn from_interleaved(width: usize, height: usize, components: usize, samples: &[u8]) -> Self {
+    /// An image of the samples of its pixels one after the other, each of `components`.
+    pub(crate) fn from_interleaved(
+        width: usize,
+        height: usize,
+        components: usize,
+        samples: &[u8],
+    ) -> Self {
         let plane = |component| samples.iter().skip(component).step_by(components);
         Self {
             width,

@@ -4,7 +4,7 @@
 //!
 //! - [`image`](mod@image): photographs in (PNG, JPEG, WebP), PNG out.
 //! - [`bicubic`]: MATLAB's `imresize`, by which the papers make their low-resolution images.
-//! - [`codec`]: x264 and JPEG, which low-resolution images may go through.
+//! - [`codec`]: x264 and JPEG, which low-resolution images may go through; [`film`]: an image as a film for them.
 //! - [`metrics`]: PSNR-Y and SSIM, the papers' way.
 //! - [`evaluate`]: a model's figures on a folder of images, bicubic beside them.
 //! - [`sets`]: the folders that benchmark sets lie in.
@@ -27,6 +27,7 @@ pub mod codec;
 #[cfg(feature = "torch")]
 pub mod convert;
 pub mod evaluate;
+pub mod film;
 pub mod grow;
 pub mod history;
 pub mod image;

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4))]
     scale: u32,
     /// First learning rate, in levels; it falls along half a cosine
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.3)]
     lr0: f32,
     #[command(flatten)]
     training: TrainingArgs,

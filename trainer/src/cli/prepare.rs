@@ -7,12 +7,13 @@ use indicatif::ParallelProgressIterator;
 use rayon::prelude::*;
 
 use super::progress_bar;
-use crate::{bicubic::Rounding, codec::Codec, evaluate::Protocol, image};
+use crate::{bicubic::Rounding, codec::Codec, evaluate::Protocol, film::Film, image};
 
 /// Make low-resolution images from full-size ones.
 ///
 /// Crops each image to a multiple of the scale, shrinks it as MATLAB's bicubic `imresize` does and writes
-/// LR/X2/NAME.png, LR/X3/NAME.png, ... With --codec also LR/X2_x264-23/NAME.png, ...: the small images encoded and decoded.
+/// LR/X2/NAME.png, LR/X3/NAME.png, ... With --codec also LR/X2_x264-23/NAME.png, ...: the small images encoded and decoded,
+/// by a video's encoder as a frame of a short film of a camera that pans across the image.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  rclut-trainer prepare --hr Set5/HR --lr Set5/LR_bicubic --scale 2,3,4\n  \
@@ -55,12 +56,17 @@ impl Args {
                     rounding: self.rounding,
                     keep_size: self.keep_size,
                 };
-                let low = protocol.shrink(&protocol.open(file)?);
+                let high = protocol.open(file)?;
+                let film = if self.codec.iter().any(|codec| codec.is_video()) {
+                    Film::pan(&high, protocol.scale, |frame| protocol.shrink(frame))
+                } else {
+                    Film::still(protocol.shrink(&high))
+                };
                 self.folders(scale).try_for_each(|(codec, folder)| {
-                    let degraded = codec.map(|codec| codec.degrade(&low)).transpose();
+                    let degraded = codec.map(|codec| codec.degrade(&film)).transpose();
                     let degraded = degraded.with_context(|| format!("image {}", file.display()))?;
                     let path = folder.join(name.with_extension("png"));
-                    degraded.as_ref().unwrap_or(&low).save_png(path)
+                    degraded.as_ref().unwrap_or(film.low()).save_png(path)
                 })
             })
         })?;
