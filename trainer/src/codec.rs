@@ -254,6 +254,30 @@ mod tests {
     }
 
     #[test]
+    fn of_a_film_the_frame_that_is_wanted_comes_back() {
+        if Command::new("ffmpeg").arg("-version").output().is_err() {
+            eprintln!("skipped: ffmpeg is not here");
+            return;
+        }
+        let frame = |level: u8| Image {
+            width: 21,
+            height: 18,
+            planes: vec![vec![level; 21 * 18]; 3],
+        };
+        for wanted in 0..3 {
+            let levels = [30, 200, 90];
+            let film = Film {
+                frames: levels.map(frame).to_vec(),
+                wanted,
+            };
+            let decoded = Codec::X264 { crf: 10 }.degrade(&film).unwrap();
+            let samples = decoded.planes.iter().flatten();
+            let off = samples.map(|sample| sample.abs_diff(levels[wanted]));
+            assert!(off.max().unwrap() <= 3, "frame {wanted}: {decoded:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_codec_is_named() {
         assert_eq!("x264:23".parse(), Ok(Codec::X264 { crf: 23 }));
         assert_eq!("jpeg:70".parse(), Ok(Codec::Jpeg { quality: 70 }));

@@ -144,12 +144,19 @@ impl Protocol {
     /// # Errors
     /// If it cannot be read or is smaller than the scale; the message names the file.
     pub fn open(&self, path: &Path) -> Result<Image> {
-        let image = Image::open(path)?;
+        let cropped = self.crop(Image::open(path)?);
+        cropped.with_context(|| format!("image {}", path.display()))
+    }
+
+    /// A full-size image cropped as the protocol says.
+    ///
+    /// # Errors
+    /// If it is smaller than the scale.
+    pub fn crop(&self, image: Image) -> Result<Image> {
         if self.keep_size {
             return Ok(image);
         }
-        let cropped = image.crop_to_multiple(self.scale);
-        cropped.with_context(|| format!("image {}", path.display()))
+        image.crop_to_multiple(self.scale)
     }
 
     /// The low-resolution version of a full-size image.

@@ -97,6 +97,39 @@ fn growing_reads_the_low_resolution_folders_that_it_is_given() {
     );
 }
 
+/// Without folders `grow` halves photographs by itself; with `prepare --halves` the folders have all of the same.
+#[test]
+fn growing_takes_halves_from_the_folders_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (high, out) = (at("hr"), at("model.safetensors"));
+    write_photographs(Path::new(&high));
+    let prepare = |low: &str, args: &[&str]| {
+        let to = ["prepare", "--hr", &high, "--lr", &at(low), "--scale", "2"];
+        trainer(&to).args(args).assert().success();
+    };
+    prepare("whole", &[]);
+    prepare("both", &["--halves"]);
+    assert!(Path::new(&at("both/X2/1_half.png")).exists());
+    let psnr = |lows: &[&str]| {
+        let args = ["grow", "--graph", "srlut", "--scale", "2", "--data", &high];
+        let mut command = trainer(&args);
+        command.args(["--total-iter", "8", "--crop-size", "16", "-o", &out]);
+        for low in lows {
+            command.args(["--lr", &at(low)]);
+        }
+        let stdout = command.assert().success().get_output().stdout.clone();
+        let text = String::from_utf8(stdout).unwrap();
+        text.lines()
+            .find(|line| line.contains("dB"))
+            .unwrap()
+            .to_owned()
+    };
+    let (shrunk, whole, both) = (psnr(&[]), psnr(&["whole/X2"]), psnr(&["both/X2"]));
+    assert_eq!(shrunk, both);
+    assert_ne!(shrunk, whole);
+}
+
 #[test]
 fn an_encoder_that_is_not_here_is_named() {
     let folder = tempfile::tempdir().unwrap();

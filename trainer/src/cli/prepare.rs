@@ -1,13 +1,23 @@
 //! `prepare`: a folder of full-size images to folders of low-resolution ones.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use indicatif::ParallelProgressIterator;
 use rayon::prelude::*;
 
 use super::progress_bar;
-use crate::{bicubic::Rounding, codec::Codec, evaluate::Protocol, film::Film, image};
+use crate::{
+    bicubic::Rounding,
+    codec::Codec,
+    evaluate::Protocol,
+    film::Film,
+    grow::photos,
+    image::{self, Image},
+};
 
 /// Make low-resolution images from full-size ones.
 ///
@@ -38,6 +48,9 @@ pub struct Args {
     /// Do not crop images to a multiple of the scale; the small image's size is rounded up
     #[arg(long)]
     keep_size: bool,
+    /// Also of each image at half its size, as NAME_half.png, which `grow` learns from as well if it finds it
+    #[arg(long)]
+    halves: bool,
 }
 
 impl Args {
@@ -50,28 +63,45 @@ impl Args {
         let bar = progress_bar(files.len(), "shrinking");
         files.par_iter().progress_with(bar).try_for_each(|file| {
             let name = PathBuf::from(file.file_name().expect("a listed file has a name"));
-            self.scale.iter().try_for_each(|&scale| {
-                let protocol = Protocol {
-                    scale: scale as usize,
-                    rounding: self.rounding,
-                    keep_size: self.keep_size,
-                };
-                let high = protocol.open(file)?;
-                let film = if self.codec.iter().any(|codec| codec.is_video()) {
-                    Film::pan(&high, protocol.scale, |frame| protocol.shrink(frame))
-                } else {
-                    Film::still(protocol.shrink(&high))
-                };
-                self.folders(scale).try_for_each(|(codec, folder)| {
-                    let degraded = codec.map(|codec| codec.degrade(&film)).transpose();
-                    let degraded = degraded.with_context(|| format!("image {}", file.display()))?;
-                    let path = folder.join(name.with_extension("png"));
-                    degraded.as_ref().unwrap_or(film.low()).save_png(path)
-                })
-            })
+            let image = Image::open(file)?;
+            let mut sizes = vec![(name.with_extension("png"), image)];
+            if self.halves {
+                let half = photos::half(&sizes[0].1);
+                let half = half.with_context(|| format!("image {}", file.display()))?;
+                sizes.push((photos::half_path(&name), half));
+            }
+            for (name, image) in sizes {
+                for scale in &self.scale {
+                    let written = self.write(&name, &image, *scale);
+                    written.with_context(|| format!("image {}", file.display()))?;
+                }
+            }
+            anyhow::Ok(())
         })?;
         for (_, folder) in folders() {
-            println!("{} images in {}", files.len(), folder.display());
+            let images = files.len() * if self.halves { 2 } else { 1 };
+            println!("{images} images in {}", folder.display());
+        }
+        Ok(())
+    }
+
+    /// Writes the low-resolution versions of an image.
+    fn write(&self, name: &Path, image: &Image, scale: u32) -> Result<()> {
+        let protocol = Protocol {
+            scale: scale as usize,
+            rounding: self.rounding,
+            keep_size: self.keep_size,
+        };
+        let high = protocol.crop(image.clone())?;
+        let film = if self.codec.iter().any(|codec| codec.is_video()) {
+            Film::pan(&high, protocol.scale, |frame| protocol.shrink(frame))
+        } else {
+            Film::still(protocol.shrink(&high))
+        };
+        for (codec, folder) in self.folders(scale) {
+            let degraded = codec.map(|codec| codec.degrade(&film)).transpose()?;
+            let low = degraded.as_ref().unwrap_or(film.low());
+            low.save_png(folder.join(name))?;
         }
         Ok(())
     }

@@ -26,13 +26,6 @@ pub struct Photo {
     pub weight: usize,
 }
 
-impl Photo {
-    fn shrunk(high: Arc<Image>, scale: usize, weight: usize) -> Self {
-        let low = bicubic::shrink(&high, scale, Rounding::EachPass);
-        Self { high, low, weight }
-    }
-}
-
 /// The files of a folder, split.
 #[derive(Clone, Debug)]
 pub struct Split {
@@ -64,10 +57,27 @@ impl Split {
     }
 }
 
-/// Reads photographs with each of their low-resolution versions: those in the folders `lows`, or, if there are no folders,
-/// the photograph shrunk by the papers' bicubic. Then there is also the photograph at half its size: pictures that people
-/// watch have mostly been shrunk from what a camera took, and are sharper by the pixel. Photographs without room for a patch
-/// of `crop` low-resolution pixels are left out. `progress` is called after each file.
+/// A photograph at half its size: pictures that people watch have mostly been shrunk from what a camera took, and are
+/// sharper by the pixel.
+///
+/// # Errors
+/// If the photograph has a side of a single pixel.
+pub fn half(image: &Image) -> Result<Image> {
+    let even = image.crop_to_multiple(2)?;
+    Ok(bicubic::shrink(&even, 2, Rounding::EachPass))
+}
+
+/// By which name low-resolution folders have the version of a photograph's [`half`]: `NAME_half`.
+#[must_use]
+pub fn half_path(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("_half.png");
+    path.with_file_name(name)
+}
+
+/// Reads photographs, whole and at half their size, with each of their low-resolution versions: those in the folders `lows`,
+/// or, if there are no folders, those that the papers' bicubic makes. Left out are photographs without room for a patch
+/// of `crop` low-resolution pixels, and halves that a folder does not have. `progress` is called after each file.
 ///
 /// # Errors
 /// If a file cannot be read or is not an image, a folder lacks a photograph's version or has one of another size, or if no
@@ -81,30 +91,39 @@ pub fn load(
 ) -> Result<Vec<Photo>> {
     let lows = lows.iter().map(|folder| LowFolder::list(folder, scale));
     let lows: Vec<_> = lows.collect::<Result<_>>()?;
+    let has_room = |image: &Image| image.width.min(image.height) >= crop * scale;
     let versions = files.par_iter().map(|path| {
         let image = Image::open(path)?;
         progress();
-        if image.width.min(image.height) < crop * scale {
+        if !has_room(&image) {
             return Ok(Vec::new());
         }
         let weight = image.width * image.height;
-        let high = Arc::new(image.crop_to_multiple(scale)?);
-        if lows.is_empty() {
-            let mut sizes = vec![Photo::shrunk(high, scale, weight)];
-            if image.width.min(image.height) >= 2 * crop * scale {
-                let half = bicubic::shrink(&image.crop_to_multiple(2)?, 2, Rounding::EachPass);
-                let half = Arc::new(half.crop_to_multiple(scale)?);
-                sizes.push(Photo::shrunk(half, scale, weight));
-            }
-            return Ok(sizes);
+        let mut sizes = vec![(path.clone(), image.crop_to_multiple(scale)?)];
+        let half = half(&image)?;
+        if has_room(&half) {
+            sizes.push((half_path(path), half.crop_to_multiple(scale)?));
         }
-        let lows = lows.iter().map(|folder| folder.open(path, &high));
-        let photo = |low| Photo {
-            high: Arc::clone(&high),
-            low,
-            weight,
-        };
-        lows.map(|low| low.map(photo)).collect()
+        let mut photos = Vec::new();
+        for (size, high) in sizes {
+            let is_whole = size == *path;
+            let present = lows
+                .iter()
+                .filter(|folder| is_whole || folder.find(&size).is_ok());
+            let mut versions: Vec<_> = present
+                .map(|folder| folder.open(&size, &high))
+                .collect::<Result<_>>()?;
+            if lows.is_empty() {
+                versions.push(bicubic::shrink(&high, scale, Rounding::EachPass));
+            }
+            let high = Arc::new(high);
+            photos.extend(versions.into_iter().map(|low| Photo {
+                high: Arc::clone(&high),
+                low,
+                weight,
+            }));
+        }
+        Ok(photos)
     });
     let versions: Vec<Vec<Photo>> = versions.collect::<Result<_>>()?;
     let photos: Vec<Photo> = versions.into_iter().flatten().collect();
