@@ -1,6 +1,4 @@
-//! Entries moved by whole units, one at a time and, where a ramp still falls, two at a time, while that helps.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Entries moved by whole units, one at a time, while that helps.
 
 use super::{
     Levelness, Usage,
@@ -23,17 +21,12 @@ const FALL: f32 = 100.0;
 const OFF: f32 = 1000.0;
 /// By how much a move must help, in squared levels: more than what sums of these numbers are rounded by.
 const LEAST_GAIN: f32 = 1e-4;
-/// Moves that may lead nowhere before they are undone.
-const PATIENCE: usize = 1000;
-/// Moves for which an entry rests that has moved where it cost more than it helped.
-const REST: usize = 10;
 /// Rounds over all entries, at most; they end when nothing moves.
 const ROUNDS: usize = 64;
 
 /// A stage's tables and what the pictures come out as. A sample is a sub-pixel of a pixel, `pixel * outputs + place`.
 pub struct Descent<'a> {
     branches: &'a mut [Branch],
-    reads: &'a [Read],
     /// The entries of each branch as they were trained.
     trained: Vec<Vec<f32>>,
     usage: &'a Usage,
@@ -48,25 +41,9 @@ pub struct Descent<'a> {
     sums: Vec<f32>,
     /// Which samples follow each other on a ramp.
     neighbours: Vec<Neighbours>,
-    /// Which entries each sample is made of.
-    parts: Vec<Vec<Part>>,
-    /// What moves add to sums, zero but for those in `touched`.
+    /// What a move adds to sums, zero but for those in `touched`.
     changes: Vec<f32>,
     touched: Vec<usize>,
-}
-
-/// An entry of a row: the number of its [`Read`] and its place in the row.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
-    read: usize,
-    entry: usize,
-}
-
-/// An entry's step by a unit up or down.
-#[derive(Clone, Copy)]
-struct Move {
-    part: Part,
-    step: f32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -77,24 +54,18 @@ struct Neighbours {
 
 impl<'a> Descent<'a> {
     /// A stage of a network, read by the pictures as `reads` says and by photographs as much as `usage` says.
-    pub fn new(net: &'a mut Net, stage: usize, reads: &'a [Read], usage: &'a Usage) -> Self {
+    pub fn new(net: &'a mut Net, stage: usize, reads: &[Read], usage: &'a Usage) -> Self {
         let outputs = net.graph.outputs(stage);
         let ending = net.ending(stage);
         let keeps_levels = stage == net.branches.len() - 1;
         let landings: Vec<_> = (0..4).map(|rotation| landing(outputs, rotation)).collect();
         let branches = &mut net.branches[stage];
         let mut sums = vec![0.0; PIXELS * outputs];
-        let mut parts = vec![Vec::new(); PIXELS * outputs];
-        for (number, read) in reads.iter().enumerate() {
-            let values = &branches[read.branch].table.entries[read.row * outputs..][..outputs];
+        for read in reads {
+            let entries = &branches[read.branch].table.entries[read.row * outputs..][..outputs];
             for reader in &read.readers {
-                for (entry, place) in landings[reader.rotation].iter().enumerate() {
-                    let sample = reader.pixel * outputs + place;
-                    sums[sample] += reader.weight * values[entry];
-                    parts[sample].push(Part {
-                        read: number,
-                        entry,
-                    });
+                for (place, entry) in landings[reader.rotation].iter().zip(entries) {
+                    sums[reader.pixel * outputs + place] += reader.weight * entry;
                 }
             }
         }
@@ -106,8 +77,6 @@ impl<'a> Descent<'a> {
             usage,
             keeps_levels,
             neighbours: neighbours(outputs),
-            reads,
-            parts,
             changes: vec![0.0; sums.len()],
             touched: Vec::new(),
             ending,
@@ -119,87 +88,22 @@ impl<'a> Descent<'a> {
     }
 
     /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off.
-    pub fn run(&mut self, slack: f32) {
+    pub fn run(&mut self, reads: &[Read], slack: f32) {
         for (fall, off) in [(0.0, 0.0), (FALL, OFF)] {
-            self.move_each(Prices { fall, off, slack });
-        }
-        let prices = Prices {
-            fall: FALL,
-            off: OFF,
-            slack,
-        };
-        self.wander(prices);
-    }
-
-    /// Moves one entry at a time until none helps.
-    fn move_each(&mut self, prices: Prices) {
-        for _ in 0..ROUNDS {
-            let mut has_moved = false;
-            for read in 0..self.reads.len() {
-                for entry in 0..self.outputs {
-                    let part = Part { read, entry };
-                    let mut steps = [1.0, -1.0].into_iter();
-                    has_moved |= steps.any(|step| self.try_move(&Move { part, step }, prices));
+            let prices = Prices { fall, off, slack };
+            for _ in 0..ROUNDS {
+                let mut has_moved = false;
+                for read in reads {
+                    for entry in 0..self.outputs {
+                        let mut steps = [1.0, -1.0].into_iter();
+                        has_moved |= steps.any(|step| self.try_move(read, entry, step, prices));
+                    }
+                }
+                if !has_moved {
+                    break;
                 }
             }
-            if !has_moved {
-                break;
-            }
         }
-    }
-
-    /// Moves, where a ramp falls, whichever entry there costs least, even if that costs more than it helps: what is a way
-    /// out of one fall only into the next may lead out of both. What does not pay off in the end is undone.
-    fn wander(&mut self, prices: Prices) {
-        let mut resting = BTreeMap::<Part, usize>::new();
-        let (mut astray, mut lost) = (Vec::new(), 0.0);
-        let mut sample = 0;
-        for step in 0.. {
-            let Some(fall) = self.next_fall(sample).filter(|_| astray.len() < PATIENCE) else {
-                break;
-            };
-            sample = fall + 1;
-            let after = self.neighbours[fall].after.expect("it falls to the next");
-            let parts: BTreeSet<_> = [fall, after]
-                .iter()
-                .flat_map(|sample| &self.parts[*sample])
-                .copied()
-                .filter(|part| resting.get(part).is_none_or(|until| *until < step))
-                .collect();
-            let moves = parts
-                .into_iter()
-                .flat_map(|part| [1.0, -1.0].map(|step| Move { part, step }));
-            let gains = moves.map(|single| (self.gain(&single, prices), single));
-            let Some((gain, single)) = gains.max_by(|(a, _), (b, _)| a.total_cmp(b)) else {
-                break;
-            };
-            if gain == f32::NEG_INFINITY {
-                break;
-            }
-            self.make(&single);
-            resting.insert(single.part, step + REST);
-            astray.push(single);
-            lost -= gain;
-            if lost < -LEAST_GAIN {
-                (astray, lost) = (Vec::new(), 0.0);
-            }
-        }
-        for single in astray.iter().rev() {
-            self.make(&Move {
-                step: -single.step,
-                ..*single
-            });
-        }
-    }
-
-    /// The first sample from `first` on, and then from the beginning, after which a ramp falls.
-    fn next_fall(&self, first: usize) -> Option<usize> {
-        let falls = |sample: &usize| {
-            let after = self.neighbours[*sample].after;
-            let level = |sample: usize| to_level(self.output(self.sums[sample]));
-            after.is_some_and(|after| level(*sample) > level(after))
-        };
-        (first..self.sums.len()).chain(0..first).find(falls)
     }
 
     /// What the pictures come out as now.
@@ -236,81 +140,45 @@ impl<'a> Descent<'a> {
         (sample / self.outputs) as f32
     }
 
-    /// Makes a move if that helps; whether it has.
-    fn try_move(&mut self, single: &Move, prices: Prices) -> bool {
-        let helps = self.gain(single, prices) > LEAST_GAIN;
+    /// Moves an entry of a row by a step if that helps; whether it has.
+    fn try_move(&mut self, read: &Read, entry: usize, step: f32, prices: Prices) -> bool {
+        let index = read.row * self.outputs + entry;
+        let value = self.branches[read.branch].table.entries[index];
+        if !(-128.0..=127.0).contains(&(value + step)) {
+            return false;
+        }
+        let off = value - self.trained[read.branch][index];
+        let used = self.usage.of_row(read.branch, read.row);
+        let cost = RELUCTANCE + PHOTOGRAPHS * used / self.ending.average.powi(2);
+        let reluctance = cost * ((off + step).powi(2) - off.powi(2));
+        for reader in &read.readers {
+            let sample = reader.pixel * self.outputs + self.landings[reader.rotation][entry];
+            if self.changes[sample] == 0.0 {
+                self.touched.push(sample);
+            }
+            self.changes[sample] += step * reader.weight;
+        }
+        let gain: f32 = self
+            .touched
+            .iter()
+            .map(|sample| self.gain(*sample, prices))
+            .sum();
+        let helps = gain - reluctance > LEAST_GAIN;
+        for sample in self.touched.drain(..) {
+            let change = std::mem::take(&mut self.changes[sample]);
+            if helps {
+                self.sums[sample] += change;
+            }
+        }
         if helps {
-            self.make(single);
+            self.branches[read.branch].table.entries[index] += step;
         }
         helps
     }
 
-    fn make(&mut self, single: &Move) {
-        let (branch, index) = self.entry(single.part);
-        self.branches[branch].table.entries[index] += single.step;
-        self.each_change(single, |descent, sample, change| {
-            descent.sums[sample] += change
-        });
-    }
-
-    /// What a move gains, in squared levels; it is not made.
-    fn gain(&mut self, single: &Move, prices: Prices) -> f32 {
-        self.each_change(single, |descent, sample, change| {
-            if descent.changes[sample] == 0.0 {
-                descent.touched.push(sample);
-            }
-            descent.changes[sample] += change;
-        });
-        let gains = self
-            .touched
-            .iter()
-            .map(|sample| self.gain_at(*sample, prices));
-        let gain = gains.sum::<f32>() - self.reluctance(single);
-        for sample in self.touched.drain(..) {
-            self.changes[sample] = 0.0;
-        }
-        gain
-    }
-
-    /// What a move costs, wherever it leads; more than anything if its entry ends there.
-    fn reluctance(&self, Move { part, step }: &Move) -> f32 {
-        let (branch, index) = self.entry(*part);
-        let value = self.branches[branch].table.entries[index];
-        if !(-128.0..=127.0).contains(&(value + step)) {
-            return f32::INFINITY;
-        }
-        let off = value - self.trained[branch][index];
-        let used = self.usage.of_row(branch, self.reads[part.read].row);
-        let cost = RELUCTANCE + PHOTOGRAPHS * used / self.ending.average.powi(2);
-        cost * ((off + step).powi(2) - off.powi(2))
-    }
-
-    /// The branch of an entry, and its place in the branch's table.
-    fn entry(&self, part: Part) -> (usize, usize) {
-        let read = &self.reads[part.read];
-        (read.branch, read.row * self.outputs + part.entry)
-    }
-
-    /// Visits each sample that a move changes, and by how much.
-    fn each_change(
-        &mut self,
-        Move { part, step }: &Move,
-        mut visit: impl FnMut(&mut Self, usize, f32),
-    ) {
-        let reads = self.reads;
-        for reader in &reads[part.read].readers {
-            let place = self.landings[reader.rotation][part.entry];
-            visit(
-                self,
-                reader.pixel * self.outputs + place,
-                step * reader.weight,
-            );
-        }
-    }
-
     /// What the changes gain at a sample that they touch: its error, and the pairs that it makes with its neighbours, one
     /// of them left to the neighbour before it if that is touched too.
-    fn gain_at(&self, sample: usize, prices: Prices) -> f32 {
+    fn gain(&self, sample: usize, prices: Prices) -> f32 {
         let value = |sample: usize| self.output(self.sums[sample]);
         let changed = |sample: usize| self.output(self.sums[sample] + self.changes[sample]);
         let (now, then) = (value(sample), changed(sample));

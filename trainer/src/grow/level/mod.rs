@@ -51,7 +51,7 @@ pub fn level(net: &mut Net, stage: usize, usage: &Usage) -> Levelness {
     let levelled = |slack: f32| {
         let mut levelled = net.clone();
         let mut descent = Descent::new(&mut levelled, stage, &reads, usage);
-        descent.run(slack);
+        descent.run(&reads, slack);
         let levelness = descent.levelness();
         (levelled, levelness)
     };
