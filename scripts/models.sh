@@ -35,17 +35,23 @@ grow_from_more() {
     data=$out/photos grow "$@"
 }
 
-# The same from small photographs that are clean, compressed and noisy.
+# The same from small photographs that are clean, compressed as frames of films, and noisy. NAME GRAPH STEPS CODEC...
 video() {
-    local name=$1 scale=${1##*-x}
+    local name=$1 graph=$2 steps=$3 scale=${1##*-x}
     wants "$name" || return 0
+    local codecs=("${@:4}") lows=(--lr "$out/small/X$scale") codec
     [[ -d $out/small/X$scale ]] ||
-        "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$scale" --codec x264:23,x264:28,x264:33,noise:5
-    local lows=() kind
-    for kind in "" _x264-23 _x264-28 _x264-33 _noise-5; do
-        lows+=(--lr "$out/small/X$scale$kind")
+        "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$scale" --halves --codec "$(IFS=,; echo "${codecs[*]}")"
+    for codec in "${codecs[@]}"; do
+        lows+=(--lr "$out/small/X${scale}_${codec/:/-}")
     done
-    grow "$@" "${lows[@]}"
+    grow "$name" "$graph" "$steps" "${lows[@]}"
+}
+
+# Levels a model once more, as if photographs used all entries alike: no ramp falls any more.
+level() {
+    wants "$1" || return 0
+    "$trainer" level "$out/$1.safetensors" -o "$out/$1.safetensors"
 }
 
 three="s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s@3"
@@ -59,10 +65,12 @@ grow mulut-x2 mulut 1500
 grow mulut-x3 mulut 1500
 grow_from_more mulut-x4 mulut 20000
 grow rclut-paper-x2 rclut 1500
-grow rclut-paper-x3 rclut 1500
-grow rclut-paper-x4 rclut 8000 --lr0 0.3
+grow rclut-paper-x3 rclut 6000
+grow rclut-paper-x4 rclut 8000
 grow rclut-x2 "$five" 4500
 grow rclut-x3 "$seven" 7500
-grow rclut-x4 "$seven" 12000
-video rclut-video-x2 "$five" 6000
-video rclut-video-x4 "$three" 6000
+grow rclut-x4 "$five" 12000
+level rclut-x4
+video rclut-video-x2 "$five" 6000 x264:23 x264:28 x264:33 noise:4
+level rclut-video-x2
+video rclut-video-x4 "$five" 6000 x264:23 x264:28 noise:4
