@@ -91,18 +91,18 @@ pub fn load(
 ) -> Result<Vec<Photo>> {
     let lows = lows.iter().map(|folder| LowFolder::list(folder, scale));
     let lows: Vec<_> = lows.collect::<Result<_>>()?;
-    let has_room = |image: &Image| image.width.min(image.height) >= crop * scale;
+    let patch = crop * scale;
     let versions = files.par_iter().map(|path| {
         let image = Image::open(path)?;
         progress();
-        if !has_room(&image) {
+        let side = image.width.min(image.height);
+        if side < patch {
             return Ok(Vec::new());
         }
         let weight = image.width * image.height;
         let mut sizes = vec![(path.clone(), image.crop_to_multiple(scale)?)];
-        let half = half(&image)?;
-        if has_room(&half) {
-            sizes.push((half_path(path), half.crop_to_multiple(scale)?));
+        if side >= 2 * patch {
+            sizes.push((half_path(path), half(&image)?.crop_to_multiple(scale)?));
         }
         let mut photos = Vec::new();
         for (size, high) in sizes {
