@@ -95,6 +95,8 @@ mod tests {
         let film = Film::pan(&high, 2, Image::clone);
         assert_eq!(film.frames.len(), FRAMES);
         assert_eq!(*film.low(), high);
+        let others = film.frames.iter().filter(|frame| **frame != high);
+        assert_eq!(others.count(), FRAMES - 1, "the camera stands still");
         let right = moved(&high, 3, -1);
         let at = |image: &Image, x: usize, y: usize| image.planes[1][y * width + x];
         assert_eq!(at(&right, 10, 20), at(&high, 13, 19));

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use assert_cmd::Command;
+use assert_cmd::{Command, assert::Assert};
 use rclut_trainer::image::Image;
 use serde_json::Value;
 
@@ -29,6 +29,26 @@ fn write_photographs(folder: &Path) {
             .save_png(folder.join(format!("{number}.png")))
             .unwrap();
     }
+}
+
+/// A few steps on photographs and their low-resolution folders.
+fn grow(high: &str, out: &str, crop: &str, lows: Vec<String>) -> Assert {
+    let args = ["grow", "--graph", "srlut", "--scale", "2", "--data", high];
+    let mut command = trainer(&args);
+    command.args(["--total-iter", "8", "--crop-size", crop, "-o", out]);
+    for low in lows {
+        command.args(["--lr", &low]);
+    }
+    command.assert()
+}
+
+/// What a run has on the photographs held out, in dB.
+fn psnr(run: Assert) -> f64 {
+    let stdout = run.success().get_output().stdout.clone();
+    let text = String::from_utf8(stdout).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let unit = words.iter().position(|word| *word == "dB").unwrap();
+    words[unit - 1].parse().unwrap()
 }
 
 #[test]
@@ -68,28 +88,14 @@ fn growing_reads_the_low_resolution_folders_that_it_is_given() {
         .args(["--codec", "jpeg:30"])
         .assert()
         .success();
-    let grow = |lows: &[&str]| {
-        let args = ["grow", "--graph", "srlut", "--scale", "2", "--data", &high];
-        let mut command = trainer(&args);
-        command.args(["--total-iter", "8", "--crop-size", "20", "-o", &out]);
-        for low in lows {
-            command.args(["--lr", &at(&format!("small/{low}"))]);
-        }
-        command.assert()
-    };
-    let psnr = |lows: &[&str]| {
-        let stdout = grow(lows).success().get_output().stdout.clone();
-        let text = String::from_utf8(stdout).unwrap();
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let unit = words.iter().position(|word| *word == "dB").unwrap();
-        words[unit - 1].parse::<f64>().unwrap()
-    };
+    let lows = |lows: &[&str]| lows.iter().map(|low| at(&format!("small/{low}"))).collect();
+    let psnr = |folders: &[&str]| psnr(grow(&high, &out, "20", lows(folders)));
     let (shrunk, clean) = (psnr(&[]), psnr(&["X2"]));
     let (mixed, coded) = (psnr(&["X2", "X2_jpeg-30"]), psnr(&["X2_jpeg-30"]));
     assert_eq!(shrunk, clean);
     assert!(clean > mixed && mixed > coded, "{clean} {mixed} {coded}");
     fs::remove_file(at("small/X2_jpeg-30/1.png")).unwrap();
-    let failed = grow(&["X2_jpeg-30"]).failure();
+    let failed = grow(&high, &out, "20", lows(&["X2_jpeg-30"])).failure();
     let message = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert!(
         message.contains("X2_jpeg-30") && message.contains("`1`"),
@@ -112,22 +118,27 @@ fn growing_takes_halves_from_the_folders_too() {
     prepare("both", &["--halves"]);
     assert!(Path::new(&at("both/X2/1_half.png")).exists());
     let psnr = |lows: &[&str]| {
-        let args = ["grow", "--graph", "srlut", "--scale", "2", "--data", &high];
-        let mut command = trainer(&args);
-        command.args(["--total-iter", "8", "--crop-size", "16", "-o", &out]);
-        for low in lows {
-            command.args(["--lr", &at(low)]);
-        }
-        let stdout = command.assert().success().get_output().stdout.clone();
-        let text = String::from_utf8(stdout).unwrap();
-        text.lines()
-            .find(|line| line.contains("dB"))
-            .unwrap()
-            .to_owned()
+        let lows = lows.iter().map(|low| at(low)).collect();
+        psnr(grow(&high, &out, "16", lows))
     };
     let (shrunk, whole, both) = (psnr(&[]), psnr(&["whole/X2"]), psnr(&["both/X2"]));
     assert_eq!(shrunk, both);
     assert_ne!(shrunk, whole);
+}
+
+/// Of two photographs neither is lost because both would be written as one file.
+#[test]
+fn preparing_names_files_that_would_be_written_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (high, small) = (at("hr"), at("small"));
+    write_photographs(Path::new(&high));
+    fs::copy(at("hr/2.png"), at("hr/1_half.png")).unwrap();
+    let args = ["prepare", "--hr", &high, "--lr", &small, "--scale", "2"];
+    trainer(&args).assert().success();
+    let failed = trainer(&args).arg("--halves").assert().failure();
+    let message = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(message.contains("1_half.png"), "{message}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! `prepare`: a folder of full-size images to folders of low-resolution ones.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::ParallelProgressIterator;
 use rayon::prelude::*;
 
@@ -56,21 +57,19 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let files = image::list(&self.hr)?;
+        self.check_names(&files)?;
         let folders = || self.scale.iter().flat_map(|scale| self.folders(*scale));
         for (_, folder) in folders() {
             fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
         }
         let bar = progress_bar(files.len(), "shrinking");
         files.par_iter().progress_with(bar).try_for_each(|file| {
-            let name = PathBuf::from(file.file_name().expect("a listed file has a name"));
-            let image = Image::open(file)?;
-            let mut sizes = vec![(name.with_extension("png"), image)];
+            let mut sizes = vec![Image::open(file)?];
             if self.halves {
-                let half = photos::half(&sizes[0].1);
-                let half = half.with_context(|| format!("image {}", file.display()))?;
-                sizes.push((photos::half_path(&name), half));
+                let half = photos::half(&sizes[0]);
+                sizes.push(half.with_context(|| format!("image {}", file.display()))?);
             }
-            for (name, image) in sizes {
+            for (name, image) in self.names(file).zip(sizes) {
                 for scale in &self.scale {
                     let written = self.write(&name, &image, *scale);
                     written.with_context(|| format!("image {}", file.display()))?;
@@ -81,6 +80,31 @@ impl Args {
         for (_, folder) in folders() {
             let images = files.len() * if self.halves { 2 } else { 1 };
             println!("{images} images in {}", folder.display());
+        }
+        Ok(())
+    }
+
+    /// By which names a file's low-resolution versions are written: the whole image's, and its half's if that is asked for.
+    fn names(&self, file: &Path) -> impl Iterator<Item = PathBuf> {
+        let name = PathBuf::from(file.file_name().expect("a listed file has a name"));
+        let half = self.halves.then(|| photos::half_path(&name));
+        [name.with_extension("png")].into_iter().chain(half)
+    }
+
+    /// Refuses files of which one would be written over the other.
+    fn check_names(&self, files: &[PathBuf]) -> Result<()> {
+        let mut writers = HashMap::new();
+        for file in files {
+            for name in self.names(file) {
+                if let Some(other) = writers.insert(name.clone(), file) {
+                    bail!(
+                        "images {} and {} would both be written as {}; expected names that differ without extension",
+                        other.display(),
+                        file.display(),
+                        name.display()
+                    );
+                }
+            }
         }
         Ok(())
     }
