@@ -17,6 +17,9 @@ const MAX_RUNS: usize = MOST_TAPS.pow(2) / 2 * 2;
 /// Vectors of pixels that are made at once.
 const MOST_VECTORS: usize = 4;
 
+/// Levels that are looked up in a row, without a branch between them.
+const UNROLLED: usize = 16;
+
 /// A module of lines.
 pub struct Lines {
     taps: Convolution<2>,
@@ -100,9 +103,19 @@ impl Lines {
             store_sums(&mut in_order, number * LANES, lower);
             store_sums(&mut in_order, number * LANES + LANES / 2, upper);
         }
-        let in_order = &in_order[..VECTORS * LANES];
-        for (output, sum) in output.iter_mut().skip(x).zip(in_order) {
-            *output = self.table.level(sum.cast_unsigned());
+        let (sums, _) = in_order[..VECTORS * LANES].as_chunks();
+        for (levels, sums) in output[x..].chunks_mut(UNROLLED).zip(sums) {
+            self.levels(sums, levels);
+        }
+    }
+
+    /// Looks up the levels of sums, as many as the output has room for.
+    #[inline(always)]
+    fn levels(&self, sums: &[i16; UNROLLED], output: &mut [u8]) {
+        let level = |(output, sum): (&mut u8, &i16)| *output = self.table.level(sum.cast_unsigned());
+        match output.as_mut_array::<UNROLLED>() {
+            Some(output) => output.iter_mut().zip(sums).for_each(level),
+            None => output.iter_mut().zip(sums).for_each(level),
         }
     }
 }
