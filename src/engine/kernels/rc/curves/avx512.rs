@@ -17,6 +17,9 @@ pub struct Curves {
 /// Samples whose finished sums one vector holds.
 const FINISHED: usize = 4;
 
+/// Samples whose entries are added up together.
+const TOGETHER: usize = 8;
+
 /// The finished sums of a block in two halves.
 type Finished = [[__m512i; LANES / FINISHED]; 2];
 
@@ -81,8 +84,8 @@ impl Curves {
         let moves = load(self.slide.moves.as_flattened().as_flattened(), 0);
         let mut sums = [_mm512_setzero_si512(); 2];
         for (block, column) in self.slide.blocks(width).enumerate() {
-            let offsets = offsets::<ROWS>(inputs, block * LANES);
-            let finished = slide([half, other_half], &offsets, moves, &mut sums);
+            let samples = samples::<ROWS>(inputs, block * LANES);
+            let finished = slide([half, other_half], &samples, moves, &mut sums);
             for bin in 0..BINS {
                 let members = self.slide.members.iter().zip(&self.squashes).enumerate();
                 let mut members = members
@@ -104,30 +107,21 @@ impl Curves {
     }
 }
 
-/// For each row of two halves, two neighbouring samples of a block in 32 bits: where the entries of their levels lie, in
-/// bytes. One load serves both.
-type Offsets<const ROWS: usize> = [[[u32; LANES / 2]; ROWS]; 2];
+/// A block of samples of each row of two halves, [`TOGETHER`] in a number, the first in the lowest byte: one load for all of
+/// them leaves the others to the entries.
+type Samples<const ROWS: usize> = [[[u64; LANES / TOGETHER]; ROWS]; 2];
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-fn offsets<const ROWS: usize>(inputs: &Rows, at: usize) -> Offsets<ROWS> {
-    const SHIFT: u32 = size_of::<Entry>().ilog2();
-    let mut offsets = [[[0; LANES / 2]; ROWS]; 2];
-    for (offsets, inputs) in offsets.iter_mut().zip(inputs) {
-        for (offsets, input) in offsets.iter_mut().zip(inputs) {
-            let samples = load(input, at);
-            let halves = [
-                _mm512_castsi512_si256(samples),
-                _mm512_extracti64x4_epi64::<1>(samples),
-            ];
-            for (offsets, half) in offsets.as_chunks_mut().0.iter_mut().zip(halves) {
-                let half = _mm512_slli_epi16::<SHIFT>(_mm512_cvtepu8_epi16(half));
-                // SAFETY: both are 64 bytes and any bits make numbers.
-                *offsets = unsafe { std::mem::transmute::<__m512i, [u32; 16]>(half) };
-            }
+#[target_feature(enable = "avx512f,avx512bw")]
+fn samples<const ROWS: usize>(inputs: &Rows, at: usize) -> Samples<ROWS> {
+    let mut samples = [[[0; LANES / TOGETHER]; ROWS]; 2];
+    for (samples, inputs) in samples.iter_mut().zip(inputs) {
+        for (samples, input) in samples.iter_mut().zip(inputs) {
+            // SAFETY: both are 64 bytes and any bits make numbers.
+            *samples = unsafe { std::mem::transmute::<__m512i, [u64; 8]>(load(input, at)) };
         }
     }
-    offsets
+    samples
 }
 
 /// Slides along a block. Each of the vectors that come out holds the finished sums of a half for four samples.
@@ -137,51 +131,42 @@ fn offsets<const ROWS: usize>(inputs: &Rows, at: usize) -> Offsets<ROWS> {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
 fn slide<const ROWS: usize>(
     entries: [&[Levels; ROWS]; 2],
-    offsets: &Offsets<ROWS>,
+    samples: &Samples<ROWS>,
     moves: __m512i,
     sums: &mut [__m512i; 2],
 ) -> Finished {
     let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
-    for four in 0..LANES / FINISHED {
-        let mut done = [_mm512_setzero_si512(); 2];
-        for pair in 0..FINISHED / 2 {
-            let pair = FINISHED / 2 * four + pair;
-            for half in 0..2 {
-                let two = |row: usize| {
-                    // SAFETY: the offsets are those of levels.
-                    unsafe { entries_at(&entries[half][row], offsets[half][row][pair]) }
-                };
-                let mut added = two(0);
-                for row in 1..ROWS {
-                    let more = two(row);
-                    added = [0, 1].map(|sample| _mm512_add_epi16(added[sample], more[sample]));
-                }
-                for added in added {
-                    let moved = _mm512_shuffle_epi8(sums[half], moves);
-                    sums[half] = _mm512_add_epi16(moved, added);
-                    done[half] = _mm512_alignr_epi8::<4>(sums[half], done[half]);
+    for block in 0..LANES / TOGETHER {
+        for half in 0..2 {
+            let entry = |row: usize, number: usize| {
+                let level = samples[half][row][block] >> (8 * number) & 0xff;
+                entry(&entries[half][row][level as usize])
+            };
+            let mut added: [_; TOGETHER] = std::array::from_fn(|number| entry(0, number));
+            for row in 1..ROWS {
+                for (number, added) in added.iter_mut().enumerate() {
+                    *added = _mm512_add_epi16(*added, entry(row, number));
                 }
             }
-        }
-        for (finished, done) in finished.iter_mut().zip(done) {
-            finished[four] = done;
+            for (four, added) in added.as_chunks::<FINISHED>().0.iter().enumerate() {
+                let mut done = _mm512_setzero_si512();
+                for added in added {
+                    let moved = _mm512_shuffle_epi8(sums[half], moves);
+                    sums[half] = _mm512_add_epi16(moved, *added);
+                    done = _mm512_alignr_epi8::<4>(sums[half], done);
+                }
+                finished[half][TOGETHER / FINISHED * block + four] = done;
+            }
         }
     }
     finished
 }
 
-/// The entries of two samples.
-///
-/// # Safety
-/// Both offsets must be those of levels.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn entries_at(levels: &Levels, offsets: u32) -> [__m512i; 2] {
-    let offsets = [offsets & 0xffff, offsets >> 16];
-    offsets.map(|offset| {
-        // SAFETY: reads the 64 bytes of the level's entry, which are aligned.
-        unsafe { _mm512_load_si512(levels.as_ptr().byte_add(offset as usize).cast()) }
-    })
+fn entry(entry: &Entry) -> __m512i {
+    // SAFETY: reads the 64 bytes of the entry, which are aligned.
+    unsafe { _mm512_load_si512(std::ptr::from_ref(entry).cast()) }
 }
 
 /// For each rotation, the finished sums of the modules of a bin, a pair for each pixel of a block.
