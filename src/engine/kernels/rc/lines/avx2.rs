@@ -17,9 +17,6 @@ const MAX_RUNS: usize = MOST_TAPS.pow(2) / 2 * 2;
 /// Vectors of pixels that are made at once.
 const MOST_VECTORS: usize = 4;
 
-/// Levels that are looked up in a row, without a branch between them.
-const UNROLLED: usize = 16;
-
 /// A module of lines.
 pub struct Lines {
     taps: Convolution<2>,
@@ -58,7 +55,6 @@ impl Lines {
     #[target_feature(enable = "avx2")]
     fn row(&self, runs: &[Run<2>], rows: &[&[u8]], width: usize, output: &mut [u8]) {
         let (mut x, end) = (0, padded_width(width));
-        let output = &mut output[..width];
         while x + MOST_VECTORS * LANES <= end {
             self.pixels::<MOST_VECTORS>(runs, rows, x, output);
             x += MOST_VECTORS * LANES;
@@ -103,20 +99,25 @@ impl Lines {
             store_sums(&mut in_order, number * LANES, lower);
             store_sums(&mut in_order, number * LANES + LANES / 2, upper);
         }
-        let (sums, _) = in_order[..VECTORS * LANES].as_chunks();
-        for (levels, sums) in output[x..].chunks_mut(UNROLLED).zip(sums) {
-            self.levels(sums, levels);
+        let output = &mut output[x..][..VECTORS * LANES];
+        for (levels, sums) in output
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip(in_order.as_chunks().0)
+        {
+            *levels = self.eight_levels(sums);
         }
     }
 
-    /// Looks up the levels of sums, as many as the output has room for.
+    /// Eight levels, put together to be stored at once.
     #[inline(always)]
-    fn levels(&self, sums: &[i16; UNROLLED], output: &mut [u8]) {
-        let level = |(output, sum): (&mut u8, &i16)| *output = self.table.level(sum.cast_unsigned());
-        match output.as_mut_array::<UNROLLED>() {
-            Some(output) => output.iter_mut().zip(sums).for_each(level),
-            None => output.iter_mut().zip(sums).for_each(level),
-        }
+    fn eight_levels(&self, sums: &[i16; 8]) -> [u8; 8] {
+        let levels = sums.map(|sum| u64::from(self.table.level(sum.cast_unsigned())));
+        let levels = levels.into_iter().rev();
+        levels
+            .fold(0, |after, level| after << 8 | level)
+            .to_le_bytes()
     }
 }
 
