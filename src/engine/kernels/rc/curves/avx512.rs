@@ -83,9 +83,10 @@ impl Curves {
         };
         let moves = load(self.slide.moves.as_flattened().as_flattened(), 0);
         let mut sums = [_mm512_setzero_si512(); 2];
+        let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
         for (block, column) in self.slide.blocks(width).enumerate() {
             let samples = samples::<ROWS>(inputs, block * LANES);
-            let finished = slide([half, other_half], &samples, moves, &mut sums);
+            slide([half, other_half], &samples, moves, &mut sums, &mut finished);
             for bin in 0..BINS {
                 let members = self.slide.members.iter().zip(&self.squashes).enumerate();
                 let mut members = members
@@ -134,8 +135,8 @@ fn slide<const ROWS: usize>(
     samples: &Samples<ROWS>,
     moves: __m512i,
     sums: &mut [__m512i; 2],
-) -> Finished {
-    let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
+    finished: &mut Finished,
+) {
     for block in 0..LANES / TOGETHER {
         for half in 0..2 {
             let entry = |row: usize, number: usize| {
@@ -159,7 +160,6 @@ fn slide<const ROWS: usize>(
             }
         }
     }
-    finished
 }
 
 #[inline]
