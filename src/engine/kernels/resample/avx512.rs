@@ -54,29 +54,76 @@ pub fn blend(rows: [&[u8]; 4], weights: [i32; 4], blended: &mut [i16], drop: u32
     x
 }
 
-/// Spreads a blended row over an output row of twice its width, as far as whole vectors go; the source samples done.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub fn spread_two(blended: &[i16], phases: [&Phase; 2], row: &mut [u8], drop: u32) -> usize {
-    // Samples of the first phase are in the lower half of each lane, those of the second in the upper one.
-    let interleave = _mm512_broadcast_i32x4(_mm_setr_epi8(
-        0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15,
-    ));
-    let [first, second] = phases;
-    let weights = [pairs(first.weights), pairs(second.weights)];
+/// Spreads a blended row over an output row two to four times as wide, as far as whole vectors go; the source samples done.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vnni")]
+pub fn spread(blended: &[i16], phases: &[Phase], row: &mut [u8], drop: u32) -> usize {
+    match phases {
+        [a, b] => spread_phases::<2>([a, b], blended, row, drop),
+        [a, b, c] => spread_phases::<3>([a, b, c], blended, row, drop),
+        [a, b, c, d] => spread_phases::<4>([a, b, c, d], blended, row, drop),
+        _ => 0,
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vnni")]
+fn spread_phases<const SCALE: usize>(
+    phases: [&Phase; SCALE],
+    blended: &[i16],
+    row: &mut [u8],
+    drop: u32,
+) -> usize {
+    let phases = phases.map(|phase| (phase.first, pairs(phase.weights)));
+    let places = places::<SCALE>();
     let mut x = 0;
     while let (Some(taps), Some(to)) = (
         blended[x..].first_chunk::<{ LANES + 4 }>(),
-        row[2 * x..].first_chunk_mut::<{ 2 * LANES }>(),
+        row[SCALE * x..].get_mut(..SCALE * LANES),
     ) {
-        let [first, second] = [first.first, second.first].map(|first| taps[first..].first_chunk());
-        let first = sum(four(first.expect(FOUR)), weights[0], drop);
-        let second = sum(four(second.expect(FOUR)), weights[1], drop);
-        let bytes = _mm512_shuffle_epi8(_mm512_packus_epi16(first, second), interleave);
-        // SAFETY: writes the 64 bytes of the array.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), bytes) };
+        let mut samples = [_mm512_setzero_si512(); MOST_PHASES];
+        for (samples, (first, weights)) in samples.iter_mut().zip(phases) {
+            let taps = taps[first..].first_chunk().expect(FOUR);
+            *samples = sum(four(taps), weights, drop);
+        }
+        let [a, b, c, d] = samples;
+        let (ab, cd) = (_mm512_packus_epi16(a, b), _mm512_packus_epi16(c, d));
+        for (places, to) in places.iter().zip(to.chunks_mut(2 * LANES)) {
+            let bytes = _mm512_permutex2var_epi8(ab, load_places(places), cd);
+            match to.as_mut_array::<{ 2 * LANES }>() {
+                // SAFETY: writes the 64 bytes of the array.
+                Some(to) => unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), bytes) },
+                None => {
+                    let half: &mut [u8; LANES] = to.as_mut_array().expect("half of a vector");
+                    let bytes = _mm512_castsi512_si256(bytes);
+                    // SAFETY: writes the 32 bytes of the array.
+                    unsafe { _mm256_storeu_si256(half.as_mut_ptr().cast(), bytes) }
+                }
+            }
+        }
         x += LANES;
     }
     x
+}
+
+/// Phases of the greatest scale.
+const MOST_PHASES: usize = 4;
+
+/// For each byte of the output, where it is in two vectors. In each lane of the first are eight samples of the first phase
+/// and then of the second, in the other those of the third and the fourth.
+#[inline(always)]
+fn places<const SCALE: usize>() -> [[u8; 2 * LANES]; 2] {
+    let place = |byte: usize| {
+        let (sample, phase) = (byte / SCALE, byte % SCALE);
+        (64 * (phase / 2) + 16 * (sample / 8) + 8 * (phase % 2) + sample % 8) as u8
+    };
+    [0, 2 * LANES].map(|first| std::array::from_fn(|byte| place((first + byte) % (SCALE * LANES))))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_places(places: &[u8; 2 * LANES]) -> __m512i {
+    // SAFETY: reads the 64 bytes of the array.
+    unsafe { _mm512_loadu_si512(places.as_ptr().cast()) }
 }
 
 /// Four vectors of taps, each a sample after the one before.

@@ -28,8 +28,8 @@ pub trait Blendable: Copy + Sync + Send {
         0
     }
 
-    /// Spreads a row over twice its width by vectors as far as there is a kernel for it; the blended samples done.
-    fn spread_two(_: &[Self::Blended], _: [&Phase; 2], _: &mut [Self], _: Cpu) -> usize {
+    /// Spreads a row over neighbouring samples by vectors as far as there is a kernel for it; the blended samples done.
+    fn spread_row(_: &[Self::Blended], _: &[Phase], _: &mut [Self], _: Cpu) -> usize {
         0
     }
 }
@@ -63,16 +63,16 @@ impl Blendable for u8 {
         }
     }
 
-    fn spread_two(blended: &[i16], phases: [&Phase; 2], row: &mut [u8], cpu: Cpu) -> usize {
+    fn spread_row(blended: &[i16], phases: &[Phase], row: &mut [u8], cpu: Cpu) -> usize {
         #[cfg(target_arch = "x86_64")]
         const DROP: u32 = WEIGHT_BITS + BLEND_BITS;
         match cpu {
             // SAFETY: the resampler asks for no more than the processor has.
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx512 => unsafe { super::avx512::spread_two(blended, phases, row, DROP) },
+            Cpu::Avx512 => unsafe { super::avx512::spread(blended, phases, row, DROP) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 => unsafe { super::avx2::spread_two(blended, phases, row, DROP as i32) },
+            Cpu::Avx2 => unsafe { super::avx2::spread(blended, phases, row, DROP as i32) },
             _ => 0,
         }
     }
@@ -169,8 +169,8 @@ pub fn spread<T: Blendable>(
     step: usize,
     cpu: Cpu,
 ) {
-    let done = match (axis.phases(), step) {
-        ([first, second], 1) => T::spread_two(blended, [first, second], row, cpu),
+    let done = match step {
+        1 => T::spread_row(blended, axis.phases(), row, cpu),
         _ => 0,
     };
     let blended = &blended[done..];

@@ -289,21 +289,23 @@ fn every_instruction_set_gives_the_same() {
             continue;
         }
         for width in (1..=40).chain([127, 128, 129]) {
-            for siting in [Siting::Centred, Siting::Cosited] {
+            for (scale, siting) in (1..=4).flat_map(|scale| SITINGS.map(|siting| (scale, siting))) {
                 let resampled = |cpu| {
                     let noise = noise(width * 5, 255);
                     // Black and white beside each other overshoot the most.
                     let extreme = noise.iter().map(|v| if v % 3 == 0 { 255 } else { 0 });
                     let source: Vec<u8> = extreme.collect();
-                    let mut output = vec![0; 4 * width * 5];
-                    let mut resampler = resampler(2, siting, siting);
+                    let (out_width, out_height) = (scale * width, scale * 5);
+                    let mut output = vec![0; out_width * out_height];
+                    let mut resampler = resampler(scale, siting, siting);
                     resampler.cpu = cpu;
                     let source = Plane::new(&source, width, 5, width).unwrap();
-                    let mut plane = PlaneMut::new(&mut output, 2 * width, 10, 2 * width).unwrap();
+                    let mut plane =
+                        PlaneMut::new(&mut output, out_width, out_height, out_width).unwrap();
                     resampler.plane_u8(&source, &mut plane).unwrap();
                     output
                 };
-                let what = format!("width {width}, {siting:?}, {cpu:?}");
+                let what = format!("x{scale}, width {width}, {siting:?}, {cpu:?}");
                 assert_eq!(resampled(cpu), resampled(Cpu::Portable), "{what}");
             }
         }

@@ -86,7 +86,13 @@ impl Curves {
         let mut finished = [[_mm512_setzero_si512(); LANES / FINISHED]; 2];
         for (block, column) in self.slide.blocks(width).enumerate() {
             let samples = samples::<ROWS>(inputs, block * LANES);
-            slide([half, other_half], &samples, moves, &mut sums, &mut finished);
+            slide(
+                [half, other_half],
+                &samples,
+                moves,
+                &mut sums,
+                &mut finished,
+            );
             for bin in 0..BINS {
                 let members = self.slide.members.iter().zip(&self.squashes).enumerate();
                 let mut members = members
