@@ -75,10 +75,8 @@ impl Fixed {
             let middles = f64::from(MIDDLE * slopes.iter().sum::<f32>());
             let bias = ((f64::from(*constant) + middles) / scale) as f32;
             let weights: Vec<f32> = slopes.iter().map(weight).chain([bias]).collect();
-            // With as many fraction bits the integers are the same or twice, four times, ... as large.
-            let holds =
-                from_lines(module, &weights).is_some_and(|rc| sum_scale(rc.module) >= scale);
-            if holds {
+            // With as many fraction bits the integers are the same.
+            if integer_lines(&weights, module.size, module.fraction_bits).is_some() {
                 return State::Lines(weights);
             }
         }
@@ -131,12 +129,15 @@ pub(super) fn squash_exactly(row: &mut [f32], unit: f32, bounds: &Bounds) {
     }
 }
 
-/// A module of straight lines, `slope * v + constant` with integer slopes that fit 8 bits, so that the engine can run them
-/// as a convolution. The fraction bits are as many as allow that; none do if a weight is beyond [`Rc::weight_limit`].
+/// A module of straight lines, `slope * v + constant` with integer slopes that fit 8 bits and sums that fit 16, so that the
+/// engine can run them as a convolution of vectors. The fraction bits are as many as allow that; none do if a weight is
+/// beyond [`Rc::weight_limit`].
 pub(super) fn from_lines(module: RcModule, weights: &[f32]) -> Option<Rc> {
-    let mut bits = (0..=MOST_FRACTION_BITS).rev();
-    let (bits, lines) =
-        bits.find_map(|bits| Some((bits, integer_lines(weights, module.size, bits)?)))?;
+    let bits = (0..=MOST_FRACTION_BITS).rev();
+    let mut lines =
+        bits.filter_map(|bits| Some((bits, integer_lines(weights, module.size, bits)?)));
+    // Weights up to the limit at all positions are more than 16 bits hold even without fraction bits.
+    let (bits, lines) = lines.find(|(bits, lines)| *bits == 0 || sums_are_narrow(lines))?;
     let entries = |(slope, constant): &(i32, i32)| {
         let (slope, constant) = (*slope, *constant);
         (0..256).map(move |v| (slope * v + constant) as i16)
@@ -250,9 +251,41 @@ fn integer_lines(weights: &[f32], size: u32, bits: u32) -> Option<Vec<(i32, i32)
     lines.iter().all(fits).then_some(lines)
 }
 
+/// Whether 16 bits tell apart all sums of lines.
+fn sums_are_narrow(lines: &[(i32, i32)]) -> bool {
+    let slopes: i32 = lines.iter().map(|(slope, _)| slope.abs()).sum();
+    u16::try_from(255 * slopes).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_of_a_large_window_fit_in_16_bits() {
+        let module = RcModule {
+            size: 7,
+            origin: 0,
+            entries: 256,
+            fraction_bits: 0,
+        };
+        // Slopes alone would leave room for fraction bits: the greatest is not much greater than the others.
+        let weights: Vec<f32> = (0..50).map(|p| 0.5 - 0.02 * p as f32).collect();
+        let rc = from_lines(module, &weights).expect("weights below the limit");
+        let State::Fixed(fixed) = &rc.state else {
+            panic!("a fixed module");
+        };
+        let Sum::Lines { slopes, .. } = &fixed.sum else {
+            panic!("lines");
+        };
+        let reach: f32 = slopes.iter().map(|slope| 255.0 * slope.abs()).sum();
+        assert!(
+            (32_768.0..65_536.0).contains(&reach),
+            "sums reach over {reach}"
+        );
+        let greatest = slopes.iter().fold(0.0, |most, slope| slope.abs().max(most));
+        assert!(greatest < 64.0, "a slope of {greatest}");
+    }
 
     #[test]
     fn thresholds_are_where_the_formula_steps() {
