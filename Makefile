@@ -9,7 +9,8 @@ demo: setup
 # Every test of the workspace; a GLib warning or critical fails the one that caused it.
 test: setup libtorch
 	G_DEBUG=fatal_warnings cargo test --workspace
-	cargo test -p rclut-trainer --features torch --lib --test 'torch_*'
+	cargo test -p rclut-trainer --features torch --lib -- convert:: network:: train::
+	cargo test -p rclut-trainer --features torch --test 'torch_*'
 
 # Cycles a pixel of every operation, frames a second of whole pipelines beside their peers: target/bench/. Wants a quiet machine.
 bench: setup

@@ -35,13 +35,15 @@ grow_from_more() {
     data=$out/photos grow "$@"
 }
 
-# The same from small photographs that are clean, compressed as frames of films, and noisy. NAME GRAPH STEPS CODEC...
+# The same from small photographs that are clean, compressed as frames of films, and noisy. What is named twice is seen twice
+# as often. NAME GRAPH STEPS CODEC...
 video() {
     local name=$1 graph=$2 steps=$3 scale=${1##*-x}
     wants "$name" || return 0
-    local codecs=("${@:4}") lows=(--lr "$out/small/X$scale") codec
+    local codecs=("${@:4}") lows=(--lr "$out/small/X$scale") codec once
+    once=$(printf '%s\n' "${codecs[@]}" | sort -u | paste -sd,)
     [[ -d $out/small/X$scale ]] ||
-        "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$scale" --halves --codec "$(IFS=,; echo "${codecs[*]}")"
+        "$trainer" prepare --hr "$photos" --lr "$out/small" --scale "$scale" --halves --codec "$once"
     for codec in "${codecs[@]}"; do
         lows+=(--lr "$out/small/X${scale}_${codec/:/-}")
     done
@@ -66,11 +68,13 @@ grow mulut-x3 mulut 1500
 grow_from_more mulut-x4 mulut 20000
 grow rclut-paper-x2 rclut 1500
 grow rclut-paper-x3 rclut 6000
-grow rclut-paper-x4 rclut 8000
+level rclut-paper-x3
+grow_from_more rclut-paper-x4 rclut 8000
 grow rclut-x2 "$five" 4500
 grow rclut-x3 "$seven" 7500
 grow rclut-x4 "$five" 12000
 level rclut-x4
-video rclut-video-x2 "$five" 6000 x264:23 x264:28 x264:33 noise:4
+video rclut-video-x2 "$five" 18000 x264:23 x264:23 x264:28 x264:28 x264:28 noise:4
 level rclut-video-x2
-video rclut-video-x4 "$five" 6000 x264:23 x264:28 noise:4
+video rclut-video-x4 "$five" 16000 x264:23 x264:23 x264:23 x264:28 x264:28 noise:4
+level rclut-video-x4
