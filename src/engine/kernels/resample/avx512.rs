@@ -89,11 +89,11 @@ fn spread_phases<const SCALE: usize>(
         let (ab, cd) = (_mm512_packus_epi16(a, b), _mm512_packus_epi16(c, d));
         for (places, to) in places.iter().zip(to.chunks_mut(2 * LANES)) {
             let bytes = _mm512_permutex2var_epi8(ab, load_places(places), cd);
-            match to.as_mut_array::<{ 2 * LANES }>() {
+            match to.first_chunk_mut::<{ 2 * LANES }>() {
                 // SAFETY: writes the 64 bytes of the array.
                 Some(to) => unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), bytes) },
                 None => {
-                    let half: &mut [u8; LANES] = to.as_mut_array().expect("half of a vector");
+                    let half: &mut [u8; LANES] = to.first_chunk_mut().expect("half of a vector");
                     let bytes = _mm512_castsi512_si256(bytes);
                     // SAFETY: writes the 32 bytes of the array.
                     unsafe { _mm256_storeu_si256(half.as_mut_ptr().cast(), bytes) }
