@@ -10,18 +10,20 @@ use gst::prelude::*;
 
 /// An example of this package, built if it is not yet.
 pub fn example(name: &str) -> Command {
-    let mut command = command(env!("CARGO"));
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    command.args([
-        "run",
+    // With the whole workspace, as its tests are built: by itself it would want every dependency with other features.
+    succeed(command(env!("CARGO")).args([
+        "build",
         "--quiet",
+        "--workspace",
         "--manifest-path",
         manifest,
         "--example",
         name,
-        "--",
-    ]);
-    command
+    ]));
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.parent().and_then(Path::parent).expect("a folder");
+    command(profile.join("examples").join(name))
 }
 
 /// A command whose GStreamer finds the plugin of this build, and which no GLib warning survives.
