@@ -11,19 +11,28 @@ use gst::prelude::*;
 /// An example of this package, built if it is not yet.
 pub fn example(name: &str) -> Command {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    // Where this test lies says where cargo builds, and how.
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.parent().and_then(Path::parent).expect("a folder");
+    let profile = match folder.file_name() {
+        Some(name) if name != "debug" => name,
+        _ => OsStr::new("dev"),
+    };
+    let target = folder.parent().expect("a folder of all profiles");
     // With the whole workspace, as its tests are built: by itself it would want every dependency with other features.
-    succeed(command(env!("CARGO")).args([
+    let mut build = command(env!("CARGO"));
+    build.args([
         "build",
         "--quiet",
         "--workspace",
         "--manifest-path",
         manifest,
-        "--example",
-        name,
-    ]));
-    let test = std::env::current_exe().expect("the test's own path");
-    let profile = test.parent().and_then(Path::parent).expect("a folder");
-    command(profile.join("examples").join(name))
+    ]);
+    build.arg("--target-dir").arg(target);
+    build.arg("--profile").arg(profile);
+    succeed(build.args(["--example", name]));
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    command(folder.join("examples").join(file))
 }
 
 /// A command whose GStreamer finds the plugin of this build, and which no GLib warning survives.

@@ -63,7 +63,7 @@ impl Fixed {
         }
     }
 
-    /// Weights that learn, from which the same R comes; the numbers themselves if there are none, because the thresholds
+    /// Weights that learn, from which the same R comes, or nearly the same where sums had more than 16 bits; the numbers themselves if there are none, because the thresholds
     /// are not those of a tanh.
     pub(super) fn learning(&self, module: RcModule) -> State {
         if !self.is_tanh {
@@ -76,7 +76,10 @@ impl Fixed {
             let bias = ((f64::from(*constant) + middles) / scale) as f32;
             let weights: Vec<f32> = slopes.iter().map(weight).chain([bias]).collect();
             // With as many fraction bits the integers are the same.
-            if integer_lines(&weights, module.size, module.fraction_bits).is_some() {
+            let bits = scale_bits(module);
+            let holds =
+                bits <= MOST_FRACTION_BITS && integer_lines(&weights, module.size, bits).is_some();
+            if holds {
                 return State::Lines(weights);
             }
         }
@@ -186,8 +189,13 @@ pub(super) fn every_level(table: &[f32]) -> Vec<f32> {
 
 /// The sum at which the argument of the tanh is 1: `N*N*2^F`, 16 times that with 17 entries.
 pub(super) fn sum_scale(module: RcModule) -> f64 {
+    f64::from(module.size * module.size) * f64::from(1u32 << scale_bits(module))
+}
+
+/// The fraction bits of a module's sums.
+fn scale_bits(module: RcModule) -> u32 {
     let interpolated = if module.entries == 17 { 4 } else { 0 };
-    f64::from(module.size * module.size) * f64::from(1u32 << (module.fraction_bits + interpolated))
+    module.fraction_bits + interpolated
 }
 
 /// For each `k`, the smallest sum that the squash takes to `k + 1` or above (ARITHMETIC section 4).
