@@ -13,7 +13,7 @@ use gst_video::VideoInfo;
 /// Longest wait for a frame, so that a pipeline that has failed is told of.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Frames that wait for the element: it must never wait for one.
+/// Frames on their way while another is pushed: the element must never wait for one.
 const QUEUED: u64 = 4;
 
 /// `appsrc ! element ! fakesink`, running.

@@ -2,13 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::weights::Phase;
+use super::weights::{MOST_PHASES, Phase};
 
 /// Source samples at a time.
 const LANES: usize = 16;
-
-/// Phases of the greatest scale.
-const MOST_PHASES: usize = 4;
 
 /// Spreads a blended row over an output row two to four times as wide, as far as whole vectors go; the source samples done.
 #[target_feature(enable = "avx2")]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::weights::Phase;
+use super::weights::{MOST_PHASES, Phase};
 
 /// Source samples at a time.
 const LANES: usize = 32;
@@ -104,9 +104,6 @@ fn spread_phases<const SCALE: usize>(
     }
     x
 }
-
-/// Phases of the greatest scale.
-const MOST_PHASES: usize = 4;
 
 /// For each byte of the output, where it is in two vectors. In each lane of the first are eight samples of the first phase
 /// and then of the second, in the other those of the third and the fourth.

@@ -5,6 +5,9 @@ use super::{Filter, Siting};
 /// Fraction bits of a weight.
 pub const WEIGHT_BITS: u32 = 14;
 
+/// Phases of the greatest scale.
+pub const MOST_PHASES: usize = 4;
+
 /// The four taps of one output phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
