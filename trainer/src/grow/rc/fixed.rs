@@ -296,6 +296,27 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_17_entries_learn_as_lines_only_if_8_bits_hold_their_slopes() {
+        let module = RcModule {
+            size: 3,
+            origin: 0,
+            entries: 17,
+            fraction_bits: 5,
+        };
+        let learning = |steepest: i16| {
+            let entries = (0..9).flat_map(|p| (0..17).map(move |node| (steepest - p) * node));
+            let tables = RcTables {
+                contributions: entries.collect(),
+                thresholds: thresholds(module),
+            };
+            Rc::from_tables(module, tables).learning().state
+        };
+        assert!(matches!(learning(127), State::Lines(_)));
+        // Rounded to 8 bits they would not be the same.
+        assert!(matches!(learning(201), State::Curves(_)));
+    }
+
+    #[test]
     fn thresholds_are_where_the_formula_steps() {
         let module = RcModule {
             size: 5,
