@@ -21,7 +21,7 @@ wants() {
 grow() {
     local name=$1 graph=$2 steps=$3
     wants "$name" || return 0
-    "$trainer" grow --graph "$graph" --scale "${name##*-x}" --data "${data:-$photos}" --total-iter "$steps" --threads 2 --save-step 250 \
+    "$trainer" grow --graph "$graph" --scale "${name##*-x}" --data "${data:-$photos}" --total-iter "$steps" --threads 2 --save-step 500 \
         --licence CC-BY-SA-4.0 --name "$name" -o "$out/$name.safetensors" "${@:4}"
 }
 
@@ -50,31 +50,21 @@ video() {
     grow "$name" "$graph" "$steps" "${lows[@]}"
 }
 
-# Levels a model once more, as if photographs used all entries alike: no ramp falls any more.
-level() {
-    wants "$1" || return 0
-    "$trainer" level "$out/$1.safetensors" -o "$out/$1.safetensors"
-}
-
 three="s 7 ; d@0 5@0 ; y@0 3@0 ; s@1 s@2 s@3"
 five="$three s@0 5@1"
 seven="$three s@0 d@0 d@1 5@1"
 
-grow srlut-x2 srlut 2500
-grow srlut-x3 srlut 3000
-grow srlut-x4 srlut 3000
-grow mulut-x2 mulut 1500
-grow mulut-x3 mulut 1500
+grow srlut-x2 srlut 4000
+grow srlut-x3 srlut 4000
+grow srlut-x4 srlut 4000
+grow_from_more mulut-x2 mulut 8000
+grow_from_more mulut-x3 mulut 8000
 grow_from_more mulut-x4 mulut 20000
-grow rclut-paper-x2 rclut 1500
-grow rclut-paper-x3 rclut 6000
-level rclut-paper-x3
-grow_from_more rclut-paper-x4 rclut 8000
-grow rclut-x2 "$five" 4500
-grow rclut-x3 "$seven" 7500
-grow rclut-x4 "$five" 12000
-level rclut-x4
+grow_from_more rclut-paper-x2 rclut 12000
+grow_from_more rclut-paper-x3 rclut 12000
+grow_from_more rclut-paper-x4 rclut 60000
+grow_from_more rclut-x2 "$five" 12000
+grow_from_more rclut-x3 "$seven" 12000
+grow_from_more rclut-x4 "$five" 30000
 video rclut-video-x2 "$five" 18000 x264:23 x264:23 x264:28 x264:28 x264:28 noise:4
-level rclut-video-x2
-video rclut-video-x4 "$five" 16000 x264:23 x264:23 x264:23 x264:28 x264:28 noise:4
-level rclut-video-x4
+video rclut-video-x4 "$seven" 16000 x264:23 x264:23 x264:23 x264:28 x264:28 noise:4

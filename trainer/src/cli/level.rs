@@ -8,11 +8,11 @@ use gstrclut::engine::model::Info;
 use super::find_model;
 use crate::grow::{
     files::write_whole,
-    level::{Usage, level},
+    level::{Photographs, level},
     net::Net,
     patches::Sampler,
     photos::{self, Split},
-    run::USAGE_PATCHES,
+    run::LEVEL_PATCHES,
 };
 
 /// Side of the patches of photographs, in low-resolution pixels, and the seed that they are drawn by.
@@ -48,8 +48,8 @@ impl Args {
         Net::takes(model.graph())?;
         let mut net = Net::from_model(&model);
         let last = net.branches.len() - 1;
-        let usage = self.usage(&net, last)?;
-        let levelness = level(&mut net, last, &usage);
+        let photographs = self.photographs(&net, last)?;
+        let levelness = level(&mut net, last, &photographs);
         let mut provenance = model.info().provenance.clone();
         provenance.insert("levelled".to_owned(), true.into());
         // That of the model as it was.
@@ -68,14 +68,15 @@ impl Args {
         );
         Ok(())
     }
-    fn usage(&self, net: &Net, stage: usize) -> Result<Usage> {
+
+    fn photographs(&self, net: &Net, stage: usize) -> Result<Photographs> {
         let Some(data) = &self.data else {
-            return Ok(Usage::unknown(net, stage));
+            return Ok(Photographs::none(net, stage));
         };
         let scale = net.graph.scale as usize;
         let files = Split::of_folder(data)?.training;
         let photos = photos::load(&files, &self.lr, scale, CROP, || ())?;
-        let patches = Sampler::new(&photos, scale, CROP, SEED).batch(0, USAGE_PATCHES);
-        Ok(Usage::of(net, stage, &patches, CROP))
+        let patches = Sampler::new(&photos, scale, CROP, SEED).batch(0, LEVEL_PATCHES);
+        Ok(Photographs::of(net, stage, &patches, CROP))
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, io::ErrorKind, path::Path, time::Duration};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{files::write_whole, learner::Saved};
+use super::{files::write_whole, learner::Saved, net::Branch};
 
 /// All that a run needs to go on; the patches of a step follow from the seed.
 #[derive(Serialize, Deserialize)]
@@ -17,18 +17,17 @@ pub struct Checkpoint<'a> {
     /// Time spent.
     pub elapsed: Duration,
     pub learner: Saved<'a>,
-    /// The best model so far.
+    /// The best network so far.
     pub best: Option<Best>,
 }
 
-/// A finished model and its PSNR on the photographs held out.
+/// A network whose last stage alone may still learn, and its PSNR on the photographs held out.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Best {
     pub psnr: f64,
     /// Steps after which it stood.
     pub steps: u64,
-    /// The bytes of its file.
-    pub model: Vec<u8>,
+    pub branches: Vec<Vec<Branch>>,
 }
 
 impl Checkpoint<'_> {

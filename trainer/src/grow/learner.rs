@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     adam::{self, Adam, BranchMoments, Rates},
     backward::{self, Gradient, add_gradient},
-    level::{self, Usage},
+    level::{Photographs, level},
     net::{Branch, Net},
     patches::Patch,
     rc::Rc,
@@ -21,7 +21,7 @@ use super::{
 pub struct Learner {
     /// The network in real numbers.
     net: Net,
-    /// Once settled, the network in the numbers of the file; it runs, and `net` follows its gradient.
+    /// While a finished model is tuned, the network in the numbers of the file; it runs, and `net` follows its gradient.
     played: Option<Net>,
     phase: Phase,
     adam: Adam,
@@ -64,11 +64,10 @@ impl Learner {
             branches: saved.branches.into_owned(),
         };
         let mut learner = Self::with_moments(net, saved.adam.into_owned(), threads);
-        if saved.phase >= Phase::Settled {
-            learner.play_file_numbers();
-        }
-        if saved.phase >= Phase::Closing {
-            learner.close_planes();
+        match saved.phase {
+            Phase::Growing => {}
+            Phase::Tuning => learner.play_file_numbers(),
+            Phase::Closing => learner.close_planes(),
         }
         learner
     }
@@ -91,7 +90,7 @@ impl Learner {
         }
     }
 
-    /// The network that runs: once settled, in the numbers of the file.
+    /// The network that runs: while a finished model is tuned, in the numbers of the file.
     #[must_use]
     pub fn net(&self) -> &Net {
         self.played.as_ref().unwrap_or(&self.net)
@@ -113,36 +112,25 @@ impl Learner {
         }
     }
 
-    /// From now on runs the numbers of the file: entries rounded to 8 bits, RC modules in fixed point. The real numbers behind
-    /// them go on learning.
-    pub fn settle(&mut self) {
-        if self.phase < Phase::Settled {
-            self.smooth();
-            self.play_file_numbers();
-        }
-    }
-
-    /// From now on only the tables of the last stage learn. The planes before it are levelled first, while what reads them
-    /// still has time to get used to that; `patches` say which of their entries photographs use. RC modules stay as they
-    /// are: a slope that is rounded the other way moves whole areas by a level, and the tables that follow could no longer
-    /// catch up.
+    /// From now on only the tables of the last stage learn. RC modules and the planes between the stages are brought to the numbers
+    /// of the file, first stage first, while what reads them still has time to get used to that; `patches` say what
+    /// photographs use. They stay as they are: a slope that is rounded the other way moves whole areas by a level, and
+    /// the tables that follow could no longer catch up.
     pub fn close(&mut self, patches: &[Patch], crop: usize) {
         if self.phase < Phase::Closing {
-            let last = self.net.branches.len() - 1;
-            let played = self.played.as_mut().expect("numbers settle first");
-            for stage in 0..last {
-                let usage = Usage::of(played, stage, patches, crop);
-                level::level(played, stage, &usage);
-                self.net.branches[stage].clone_from(&played.branches[stage]);
-            }
+            self.smooth();
             self.net.fix_modules();
+            for stage in 0..self.net.branches.len() - 1 {
+                let photographs = Photographs::of(&self.net, stage, patches, crop);
+                level(&mut self.net, stage, &photographs);
+            }
             self.close_planes();
         }
     }
 
     fn play_file_numbers(&mut self) {
         self.played = Some(self.net.in_file_numbers());
-        self.phase = Phase::Settled;
+        self.phase = Phase::Tuning;
     }
 
     fn close_planes(&mut self) {

@@ -15,7 +15,7 @@ use super::{
     checkpoint::{Best, Checkpoint},
     files::{with_suffix, write_whole},
     learner::Learner,
-    level::{Usage, level},
+    level::{Photographs, level},
     net::Net,
     patches::{Patch, Sampler},
     photos::{self, Split},
@@ -23,8 +23,8 @@ use super::{
     validate::{self, Case},
 };
 
-/// Patches of photographs that say which entries they use.
-pub const USAGE_PATCHES: usize = 128;
+/// Patches of photographs by which entries are rounded.
+pub const LEVEL_PATCHES: usize = 256;
 
 /// What a run starts from.
 #[derive(Clone, Debug)]
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
                 let best = Best {
                     psnr: validate::psnr(&net, &data.validation),
                     steps: 0,
-                    model: model.to_bytes(),
+                    branches: net.branches.clone(),
                 };
                 (
                     Learner::tune(net.learning(*bend), options.threads),
@@ -243,14 +243,11 @@ impl<'a> Run<'a> {
             self.status.progress = self.progress();
             self.learner
                 .refine(schedule::interval(self.status.progress));
-            if self.phase() >= Phase::Settled {
-                self.learner.settle();
-            }
-            if self.phase() >= Phase::Closing && self.learner.phase() < Phase::Closing {
-                self.learner.close(&sampler.batch(0, USAGE_PATCHES), crop);
+            if self.phase() == Phase::Closing && self.learner.phase() < Phase::Closing {
+                self.learner.close(&sampler.batch(0, LEVEL_PATCHES), crop);
             }
             if self.status.progress >= 1.0 {
-                return self.write(&sampler.batch(0, USAGE_PATCHES));
+                return self.write(&sampler.batch(0, LEVEL_PATCHES));
             }
             let rates = schedule::rates(self.options.rates, self.status.progress);
             let loss = self
@@ -285,11 +282,11 @@ impl<'a> Run<'a> {
             .progress(self.status.steps, self.begin.elapsed())
     }
 
-    /// The phase of the run. A finished model is in the numbers of its file from the start, and all of it is tuned to the end.
+    /// The phase of the run. All of a finished model is tuned to the end.
     fn phase(&self) -> Phase {
         match self.options.start {
             Start::Graph(_) => schedule::phase(self.status.progress),
-            Start::Model { .. } => Phase::Settled,
+            Start::Model { .. } => Phase::Tuning,
         }
     }
 
@@ -308,26 +305,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Measures the network on the photographs held out and keeps it if it is the best that a file can hold.
+    /// Measures the network on the photographs held out and keeps it if it is the best of those that are final but for the last
+    /// stage.
     fn validate(&mut self) {
         let net = self.learner.net();
-        let is_final = match self.options.start {
-            Start::Graph(_) => self.learner.phase() == Phase::Closing,
-            Start::Model { .. } => true,
-        };
-        if !is_final {
-            self.status.psnr = Some(validate::psnr(net, &self.data.validation));
-            return;
-        }
         let psnr = validate::psnr(net, &self.data.validation);
         self.status.psnr = Some(psnr);
-        if self.best.as_ref().is_none_or(|best| psnr > best.psnr) {
-            let model = net.to_model(Info::default());
-            let model = model.expect("a graph that has been checked").to_bytes();
+        let is_best = self.best.as_ref().is_none_or(|best| psnr > best.psnr);
+        if self.learner.phase() != Phase::Growing && is_best {
             self.best = Some(Best {
                 psnr,
                 steps: self.status.steps,
-                model,
+                branches: net.branches.clone(),
             });
         }
     }
@@ -343,21 +332,27 @@ impl<'a> Run<'a> {
         checkpoint.save(&checkpoint_path(&self.options.output))
     }
 
-    /// Levels the best network, unless that is what was given or gets worse than it, writes the model and removes the checkpoint.
+    /// Rounds and levels the best network, writes the model and removes the checkpoint. A model that was given is tuned or stays
+    /// as it is.
     fn write(mut self, patches: &[Patch]) -> Result<Outcome> {
         self.validate();
         let mut best = self.best.take().expect("the last network is final");
-        let mut model = Model::from_bytes(&best.model)?;
-        let mut net = Net::from_model(&model);
+        let net = Net {
+            graph: self.options.start.graph().clone(),
+            branches: std::mem::take(&mut best.branches),
+        };
+        let mut levelled = net.clone();
         let last = net.branches.len() - 1;
-        let usage = Usage::of(&net, last, patches, self.options.crop);
-        level(&mut net, last, &usage);
-        let psnr = validate::psnr(&net, &self.data.validation);
+        let photographs = Photographs::of(&net, last, patches, self.options.crop);
+        level(&mut levelled, last, &photographs);
+        let psnr = validate::psnr(&levelled, &self.data.validation);
         let is_given = self.given.is_some() && best.steps == 0;
-        if !is_given && self.given.is_none_or(|given| psnr >= given) {
-            model = net.to_model(Info::default())?;
+        let model = if !is_given && self.given.is_none_or(|given| psnr >= given) {
             best.psnr = psnr;
-        }
+            levelled.to_model(Info::default())?
+        } else {
+            net.to_model(Info::default())?
+        };
         let info = Info {
             provenance: self.provenance(&best),
             ..self.options.info.clone()

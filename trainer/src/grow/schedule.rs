@@ -32,18 +32,17 @@ impl Budget {
 pub enum Phase {
     /// All numbers are real ones.
     Growing,
-    /// What runs are the numbers of the file: entries of 8 bits, RC modules in fixed point. A finished model is tuned in this
-    /// phase; a run from a graph passes it on the way from growing to closing.
-    Settled,
-    /// RC modules and the planes between stages are final; the last stage's tables alone learn.
+    /// What runs are the numbers of the file, entries of 8 bits and RC modules in fixed point: that of a finished model.
+    Tuning,
+    /// RC modules and the planes between stages are final, in the numbers of the file; the last stage's tables alone learn,
+    /// in real numbers to the end.
     Closing,
 }
 
 /// At which part of a run the grid is refined: to interval 5, 4, 3. A coarse grid learns faster, and what it learns is shared
 /// by more pixels; the fine one needs no more than the end.
 const REFINEMENTS: [f32; 3] = [0.25, 0.6, 0.65];
-/// At which part of a run its numbers settle, its RC modules and planes are final, and the rates of the modules have come to
-/// their end.
+/// At which part of a run its RC modules and planes are final, and the rates of the modules have come to their end.
 const CLOSING: f32 = 0.9;
 /// Rates end at this part of what they start from.
 const LAST_RATE: f32 = 0.01;
@@ -55,7 +54,7 @@ pub fn interval(progress: f32) -> u32 {
     COARSEST - refined as u32
 }
 
-/// The phase that a run is in.
+/// The phase that a run from a graph is in.
 #[must_use]
 pub fn phase(progress: f32) -> Phase {
     match progress {

@@ -1,35 +1,47 @@
 //! Entries moved by whole units, one at a time, while that helps.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Levelness, Usage,
-    pictures::{LEVELS, PIXELS, RUNS, Read},
+    Levelness, Photographs,
+    pictures::{LEVELS, PIXELS, RUNS, Reader, Reads},
 };
 use crate::grow::{
     forward::{landing, to_level},
-    net::{Branch, Ending, Net},
+    net::{Branch, Ending, Net, to_i8},
 };
 
 /// What a unit's distance from the trained entry costs, in squared levels.
 const RELUCTANCE: f32 = 0.02;
-/// What it costs for each squared level that it adds to the mean squared error of photographs.
+/// What a squared level costs by which the mean square of what photographs come out as moves from the trained.
 const PHOTOGRAPHS: f32 = 20_000.0;
-/// What a pixel costs that is darker than the one before it where it should not be, in squared levels, and once more for
-/// each squared level that it is.
-const FALL: f32 = 100.0;
+/// What a fall costs that shows: that a pixel is darker than the one before it where it should not be, in squared levels, and
+/// once more for each squared level that it is.
+const FALL: f32 = 10.0;
+/// What each squared level of a fall costs once it is dearer, shown or not.
+const HIDDEN: f32 = 0.5;
+/// By how much falls become dearer each time that some are left, and how often at most. If half of them are still there after
+/// a few times there is no end to it.
+const RISE: f32 = 4.0;
+const MOST_RISES: usize = 24;
+const FEW_RISES: usize = 8;
 /// What a sub-pixel of a flat area costs that is more than a level off, in squared levels. Few are, and where photographs hold an
 /// entry fast they must still outweigh it.
 const OFF: f32 = 1000.0;
 /// By how much a move must help, in squared levels: more than what sums of these numbers are rounded by.
 const LEAST_GAIN: f32 = 1e-4;
-/// Rounds over all entries, at most; they end when nothing moves.
+/// Rounds over entries, at most; they end when nothing moves.
 const ROUNDS: usize = 64;
+/// The first of them are over all entries, the others over those that the pictures read.
+const ROUNDS_OF_ALL: usize = 6;
 
 /// A stage's tables and what the pictures come out as. A sample is a sub-pixel of a pixel, `pixel * outputs + place`.
 pub struct Descent<'a> {
     branches: &'a mut [Branch],
-    /// The entries of each branch as they were trained.
+    /// The entries of each branch as they were trained, not rounded.
     trained: Vec<Vec<f32>>,
-    usage: &'a Usage,
+    reads: &'a Reads,
+    photographs: &'a Photographs,
     /// Whether flat areas are to keep their level: what comes out is the picture, not a plane of the network's own.
     keeps_levels: bool,
     outputs: usize,
@@ -39,6 +51,14 @@ pub struct Descent<'a> {
     /// The sums that end as outputs; those of flat areas come first. They are fractions with a power of two below, so that
     /// `f32` has them exactly, and with them which level a tie is rounded to.
     sums: Vec<f32>,
+    /// How far the sums of photographs are from what the trained entries make of them.
+    deviations: Vec<f32>,
+    /// What a squared unit of a deviation costs.
+    deviation: f32,
+    /// What a sub-pixel of a flat area costs that is more than a level off.
+    off: f32,
+    /// For each sample, by how much a fall from it to the next is dearer than at first.
+    prices: Vec<f32>,
     /// Which samples follow each other on a ramp.
     neighbours: Vec<Neighbours>,
     /// What a move adds to sums, zero but for those in `touched`.
@@ -53,57 +73,191 @@ struct Neighbours {
 }
 
 impl<'a> Descent<'a> {
-    /// A stage of a network, read by the pictures as `reads` says and by photographs as much as `usage` says.
-    pub fn new(net: &'a mut Net, stage: usize, reads: &[Read], usage: &'a Usage) -> Self {
+    /// The stage of a network that the pictures and photographs read, its entries rounded.
+    pub fn new(
+        net: &'a mut Net,
+        stage: usize,
+        reads: &'a Reads,
+        photographs: &'a Photographs,
+    ) -> Self {
         let outputs = net.graph.outputs(stage);
         let ending = net.ending(stage);
         let keeps_levels = stage == net.branches.len() - 1;
         let landings: Vec<_> = (0..4).map(|rotation| landing(outputs, rotation)).collect();
         let branches = &mut net.branches[stage];
-        let mut sums = vec![0.0; PIXELS * outputs];
-        for read in reads {
-            let entries = &branches[read.branch].table.entries[read.row * outputs..][..outputs];
-            for reader in &read.readers {
-                for (place, entry) in landings[reader.rotation].iter().zip(entries) {
-                    sums[reader.pixel * outputs + place] += reader.weight * entry;
-                }
-            }
+        let entries = branches.iter().map(|branch| branch.table.entries.clone());
+        let trained = entries.collect();
+        for branch in branches.iter_mut() {
+            let entries = branch.table.entries.iter_mut();
+            entries.for_each(|entry| *entry = to_i8(*entry));
         }
-        Self {
-            trained: branches
-                .iter()
-                .map(|branch| branch.table.entries.clone())
-                .collect(),
-            usage,
+        let pixels = photographs.pixels();
+        let mut descent = Self {
+            trained,
+            reads,
+            photographs,
             keeps_levels,
             neighbours: neighbours(outputs),
-            changes: vec![0.0; sums.len()],
+            sums: vec![0.0; PIXELS * outputs],
+            changes: vec![0.0; PIXELS * outputs],
             touched: Vec::new(),
+            deviations: vec![0.0; pixels * outputs],
+            off: 0.0,
+            prices: vec![0.0; PIXELS * outputs],
+            deviation: PHOTOGRAPHS / (ending.average.powi(2) * pixels.max(1) as f32),
             ending,
             branches,
             outputs,
             landings,
-            sums,
-        }
+        };
+        descent.add_up();
+        descent
     }
 
-    /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off.
-    pub fn run(&mut self, reads: &[Read], slack: f32) {
-        for (fall, off) in [(0.0, 0.0), (FALL, OFF)] {
-            let prices = Prices { fall, off, slack };
-            for _ in 0..ROUNDS {
-                let mut has_moved = false;
-                for read in reads {
-                    for entry in 0..self.outputs {
-                        let mut steps = [1.0, -1.0].into_iter();
-                        has_moved |= steps.any(|step| self.try_move(read, entry, step, prices));
+    /// Adds up the sums of the pictures and the deviations of the photographs.
+    fn add_up(&mut self) {
+        self.sums.fill(0.0);
+        self.deviations.fill(0.0);
+        for (index, branch) in self.branches.iter().enumerate() {
+            for row in 0..branch.table.rows() {
+                let values = row * self.outputs..(row + 1) * self.outputs;
+                let entries = &branch.table.entries[values.clone()];
+                let trained = &self.trained[index][values];
+                for reader in readers(self.reads, (index, row)) {
+                    for (place, entry) in self.landings[reader.rotation].iter().zip(entries) {
+                        self.sums[reader.pixel * self.outputs + place] += reader.weight * entry;
                     }
                 }
-                if !has_moved {
-                    break;
+                for reader in self.photographs.readers(index, row) {
+                    let out = &mut self.deviations[reader.pixel() * self.outputs..][..self.outputs];
+                    let places = self.landings[reader.rotation()].iter();
+                    for (place, (entry, trained)) in places.zip(entries.iter().zip(trained)) {
+                        out[*place] += reader.weight * (entry - trained);
+                    }
                 }
             }
         }
+    }
+
+    /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off. Then, if
+    /// it makes the picture, at prices that rise where it falls, as long as that helps in the end.
+    pub fn run(&mut self) {
+        let shown: Vec<_> = self.reads.keys().copied().collect();
+        let all: BTreeSet<_> = self.photographs.rows().chain(shown.clone()).collect();
+        let all: Vec<_> = all.into_iter().collect();
+        for has_falls in [false, true] {
+            let (fall, off) = if has_falls { (1.0, OFF) } else { (0.0, 0.0) };
+            self.prices.fill(fall);
+            self.off = off;
+            for _ in 0..ROUNDS_OF_ALL {
+                self.round(&all);
+            }
+            self.rounds(&shown);
+        }
+        if self.keeps_levels && self.falls().count() > 0 {
+            let before = self.branches.to_vec();
+            if !self.rise(&shown) {
+                self.branches.clone_from_slice(&before);
+                self.add_up();
+            }
+        }
+    }
+
+    /// Makes falls dearer where there are some, again and again; whether none is left in the end.
+    fn rise(&mut self, rows: &[(usize, usize)]) -> bool {
+        let many = self.falls().count() / 2;
+        for rise in 0..MOST_RISES {
+            let falls: Vec<_> = self.falls().collect();
+            if falls.is_empty() {
+                return true;
+            }
+            if rise >= FEW_RISES && falls.len() > many {
+                return false;
+            }
+            for sample in falls {
+                self.prices[sample] *= RISE;
+            }
+            self.rounds(rows);
+        }
+        self.falls().count() == 0
+    }
+
+    /// Tries all rows until none moves.
+    fn rounds(&mut self, rows: &[(usize, usize)]) {
+        for _ in 0..ROUNDS {
+            if !self.round(rows) {
+                break;
+            }
+        }
+    }
+
+    /// Tries all rows once; whether one has moved.
+    fn round(&mut self, rows: &[(usize, usize)]) -> bool {
+        rows.iter()
+            .fold(false, |has_moved, row| self.try_row(*row) | has_moved)
+    }
+
+    /// The samples whose next one on a ramp is darker, where it should not be.
+    fn falls(&self) -> impl Iterator<Item = usize> {
+        let level = |sample: usize| to_level(self.output(self.sums[sample]));
+        (0..self.sums.len()).filter(move |sample| {
+            let after = self.neighbours[*sample].after;
+            after.is_some_and(|after| level(*sample) > level(after))
+        })
+    }
+
+    /// Moves the entries of a row that it helps to move by a unit; whether there are some.
+    fn try_row(&mut self, (branch, row): (usize, usize)) -> bool {
+        let mut has_moved = false;
+        let mut slopes = self.slopes(branch, row);
+        for entry in 0..self.outputs {
+            // The way down for photographs first.
+            let down = -1.0f32.copysign(slopes.of_entry[entry]);
+            let helps = [down, -down]
+                .into_iter()
+                .any(|step| self.try_move((branch, row), entry, step, &slopes));
+            if helps {
+                slopes = self.slopes(branch, row);
+                has_moved = true;
+            }
+        }
+        has_moved
+    }
+
+    /// How what photographs come out as depends on the entries of a row.
+    fn slopes(&self, branch: usize, row: usize) -> Slopes {
+        let mut of_rotation = [[0.0f32; MOST_OUTPUTS]; 4];
+        let (mut apart, mut together) = (0.0, 0.0);
+        let readers = self.photographs.readers(branch, row);
+        for readers in readers.chunk_by(|one, next| one.pixel() == next.pixel()) {
+            let pixel = readers[0].pixel();
+            let deviations = &self.deviations[pixel * self.outputs..][..self.outputs];
+            for reader in readers {
+                let slopes = &mut of_rotation[reader.rotation()];
+                for (slope, deviation) in slopes.iter_mut().zip(deviations) {
+                    *slope += reader.weight * deviation;
+                }
+            }
+            let weights = readers.iter().map(|reader| reader.weight);
+            apart += weights.clone().map(|weight| weight * weight).sum::<f32>();
+            together += weights.sum::<f32>().powi(2);
+        }
+        let mut of_entry = [0.0; MOST_OUTPUTS];
+        for (landing, slopes) in self.landings.iter().zip(&of_rotation) {
+            for (slope, place) in of_entry.iter_mut().zip(landing) {
+                *slope += slopes[*place];
+            }
+        }
+        // An entry in the middle lands there in all rotations, any other at four places.
+        let square = |entry: usize| match self.landings[0][entry] == self.landings[1][entry] {
+            true => together,
+            false => apart,
+        };
+        let mut squares = [0.0; MOST_OUTPUTS];
+        for (entry, of_entry) in squares.iter_mut().take(self.outputs).enumerate() {
+            *of_entry = square(entry);
+        }
+        Slopes { of_entry, squares }
     }
 
     /// What the pictures come out as now.
@@ -111,21 +265,19 @@ impl<'a> Descent<'a> {
         let level = |sample: usize| to_level(self.output(self.sums[sample]));
         let flat = 0..LEVELS * self.outputs;
         let errors = flat.map(|sample| (level(sample) - self.target(sample)).abs());
-        let falls = (0..self.sums.len()).filter(|sample| {
-            let after = self.neighbours[*sample].after;
-            after.is_some_and(|after| level(*sample) > level(after))
-        });
         let moved = self
             .branches
             .iter()
             .zip(&self.trained)
             .map(|(branch, trained)| {
                 let pairs = branch.table.entries.iter().zip(trained);
-                pairs.filter(|(entry, trained)| entry != trained).count()
+                pairs
+                    .filter(|(entry, trained)| **entry != to_i8(**trained))
+                    .count()
             });
         Levelness {
             flat_error: errors.fold(0.0, f32::max),
-            falls: falls.count(),
+            falls: self.falls().count(),
             moved: moved.sum(),
         }
     }
@@ -141,29 +293,30 @@ impl<'a> Descent<'a> {
     }
 
     /// Moves an entry of a row by a step if that helps; whether it has.
-    fn try_move(&mut self, read: &Read, entry: usize, step: f32, prices: Prices) -> bool {
-        let index = read.row * self.outputs + entry;
-        let value = self.branches[read.branch].table.entries[index];
+    fn try_move(
+        &mut self,
+        (branch, row): (usize, usize),
+        entry: usize,
+        step: f32,
+        slopes: &Slopes,
+    ) -> bool {
+        let index = row * self.outputs + entry;
+        let value = self.branches[branch].table.entries[index];
         if !(-128.0..=127.0).contains(&(value + step)) {
             return false;
         }
-        let off = value - self.trained[read.branch][index];
-        let used = self.usage.of_row(read.branch, read.row);
-        let cost = RELUCTANCE + PHOTOGRAPHS * used / self.ending.average.powi(2);
-        let reluctance = cost * ((off + step).powi(2) - off.powi(2));
-        for reader in &read.readers {
+        let off = value - self.trained[branch][index];
+        let squares = 2.0 * step * slopes.of_entry[entry] + step * step * slopes.squares[entry];
+        let cost = RELUCTANCE * ((off + step).powi(2) - off.powi(2)) + self.deviation * squares;
+        for reader in readers(self.reads, (branch, row)) {
             let sample = reader.pixel * self.outputs + self.landings[reader.rotation][entry];
             if self.changes[sample] == 0.0 {
                 self.touched.push(sample);
             }
             self.changes[sample] += step * reader.weight;
         }
-        let gain: f32 = self
-            .touched
-            .iter()
-            .map(|sample| self.gain(*sample, prices))
-            .sum();
-        let helps = gain - reluctance > LEAST_GAIN;
+        let gain: f32 = self.touched.iter().map(|sample| self.gain(*sample)).sum();
+        let helps = gain - cost > LEAST_GAIN;
         for sample in self.touched.drain(..) {
             let change = std::mem::take(&mut self.changes[sample]);
             if helps {
@@ -171,63 +324,70 @@ impl<'a> Descent<'a> {
             }
         }
         if helps {
-            self.branches[read.branch].table.entries[index] += step;
+            self.branches[branch].table.entries[index] += step;
+            for reader in self.photographs.readers(branch, row) {
+                let place = self.landings[reader.rotation()][entry];
+                self.deviations[reader.pixel() * self.outputs + place] += step * reader.weight;
+            }
         }
         helps
     }
 
+    /// What it costs that a flat area comes out as something else.
+    fn of_level(&self, sample: f32, target: f32) -> f32 {
+        let is_off = (to_level(sample) - target).abs() > 1.0;
+        let off = if is_off { self.off } else { 0.0 };
+        off + (sample - target).powi(2)
+    }
+
     /// What the changes gain at a sample that they touch: its error, and the pairs that it makes with its neighbours, one
     /// of them left to the neighbour before it if that is touched too.
-    fn gain(&self, sample: usize, prices: Prices) -> f32 {
+    fn gain(&self, sample: usize) -> f32 {
         let value = |sample: usize| self.output(self.sums[sample]);
         let changed = |sample: usize| self.output(self.sums[sample] + self.changes[sample]);
         let (now, then) = (value(sample), changed(sample));
         let mut gain = 0.0;
         if self.keeps_levels && sample < LEVELS * self.outputs {
             let target = self.target(sample);
-            gain += prices.of_level(now, target) - prices.of_level(then, target);
+            gain += self.of_level(now, target) - self.of_level(then, target);
         }
         let Neighbours { before, after } = self.neighbours[sample];
         if let Some(after) = after {
-            gain += prices.of(now, value(after)) - prices.of(then, changed(after));
+            let price = self.prices[sample];
+            gain += of_pair(now, value(after), price) - of_pair(then, changed(after), price);
         }
         if let Some(before) = before.filter(|before| self.changes[*before] == 0.0) {
-            gain += prices.of(value(before), now) - prices.of(value(before), then);
+            let (price, value) = (self.prices[before], value(before));
+            gain += of_pair(value, now, price) - of_pair(value, then, price);
         }
         gain
     }
 }
 
-/// What falls cost, in squared levels.
-#[derive(Clone, Copy)]
-struct Prices {
-    /// Where a picture shows it.
-    fall: f32,
-    /// Where a flat area is more than a level off.
-    off: f32,
-    /// Times the square of every fall, shown or not.
-    slack: f32,
+/// Most outputs of a stage.
+const MOST_OUTPUTS: usize = 16;
+
+/// How the squared deviations of photographs, added up, depend on the entries of a row: a step `d` of one adds
+/// `2 d slope + d^2 square`.
+struct Slopes {
+    of_entry: [f32; MOST_OUTPUTS],
+    squares: [f32; MOST_OUTPUTS],
 }
 
-impl Prices {
-    /// What it costs that a flat area comes out as something else.
-    fn of_level(self, sample: f32, target: f32) -> f32 {
-        let is_off = (to_level(sample) - target).abs() > 1.0;
-        let off = if is_off { self.off } else { 0.0 };
-        off + (sample - target).powi(2)
-    }
+/// Who reads a row of a branch in the pictures.
+fn readers(reads: &Reads, row: (usize, usize)) -> &[Reader] {
+    reads.get(&row).map_or(&[], Vec::as_slice)
+}
 
-    /// What it costs that one sample follows another.
-    fn of(self, sample: f32, next: f32) -> f32 {
-        let shown = to_level(sample) > to_level(next);
-        let depth = (sample - next).max(0.0).powi(2);
-        let fall = if shown {
-            self.fall * (1.0 + depth)
-        } else {
-            0.0
-        };
-        fall + self.slack * depth
-    }
+/// What it costs that one sample follows another. Once dearer, a fall costs something even where rounding hides it: there is
+/// a way out of it then.
+fn of_pair(sample: f32, next: f32, price: f32) -> f32 {
+    let depth = (sample - next).max(0.0).powi(2);
+    let shown = match to_level(sample) > to_level(next) {
+        true => FALL * (1.0 + depth),
+        false => 0.0,
+    };
+    price * shown + (price - 1.0).max(0.0) * HIDDEN * depth
 }
 
 /// The neighbours of every sample of all pictures; a flat area's have none.

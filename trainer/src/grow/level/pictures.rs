@@ -19,12 +19,8 @@ pub const RUNS: [usize; 3] = [1, 2, 4];
 /// Pixels of all pictures: of the flat areas one each, level by level, then the ramps.
 pub const PIXELS: usize = LEVELS * (1 + RUNS[0] + RUNS[1] + RUNS[2]);
 
-/// A row of one of a stage's tables and who reads it.
-pub struct Read {
-    pub branch: usize,
-    pub row: usize,
-    pub readers: Vec<Reader>,
-}
+/// By branch and row of a stage's tables, who reads them.
+pub type Reads = BTreeMap<(usize, usize), Vec<Reader>>;
 
 /// A pixel that reads a row in one of the four rotations.
 #[derive(Clone, Copy)]
@@ -48,8 +44,8 @@ pub fn runs(net: &Net) -> Vec<Activations> {
 }
 
 /// The rows of a stage that the pictures read. `runs` are those of [`runs`].
-pub fn reads(net: &Net, stage: usize, runs: &[Activations]) -> Vec<Read> {
-    let mut reads = BTreeMap::<(usize, usize), Vec<Reader>>::new();
+pub fn reads(net: &Net, stage: usize, runs: &[Activations]) -> Reads {
+    let mut reads = Reads::new();
     let mut first = 0;
     for run in runs {
         for branch in 0..net.branches[stage].len() {
@@ -61,12 +57,7 @@ pub fn reads(net: &Net, stage: usize, runs: &[Activations]) -> Vec<Read> {
         }
         first += run.planes[0].size().0;
     }
-    let reads = reads.into_iter().map(|((branch, row), readers)| Read {
-        branch,
-        row,
-        readers,
-    });
-    reads.collect()
+    reads
 }
 
 /// Visits what a branch reads in a run: each row of its table and who reads it.

@@ -65,20 +65,18 @@ impl Curves {
         output: &mut [u8],
         stride: usize,
     ) {
-        let (entries, _) = self.slide.entries.as_chunks::<ROWS>();
+        let entries = &self.slide.entries[..ROWS];
         let moves = self.slide.moves.each_ref();
         let moves = moves.map(|lanes| load(lanes.as_flattened(), 0));
-        let mut sums = [[_mm256_setzero_si256(); BINS]; 2];
-        for (block, column) in self.slide.blocks(width).enumerate() {
-            let mut finished = [[[_mm256_setzero_si256(); LANES / FINISHED]; BINS]; 2];
-            let samples = samples::<ROWS>(inputs, block * LANES);
-            for half in 0..2 {
-                let sums = &mut sums[half];
+        for (half, inputs) in inputs.iter().enumerate() {
+            let mut sums = [_mm256_setzero_si256(); BINS];
+            for column in self.slide.blocks(width, half) {
+                let mut finished = [[_mm256_setzero_si256(); LANES / FINISHED]; BINS];
+                let samples = samples::<ROWS>(inputs, self.slide.index(column), half);
                 for four in 0..LANES / FINISHED {
                     for x in FINISHED * four..FINISHED * (four + 1) {
-                        let entry = |row: usize| {
-                            load_entry(&entries[half][row][usize::from(samples[half][row][x])])
-                        };
+                        let entry =
+                            |row: usize| load_entry(&entries[row][usize::from(samples[row][x])]);
                         let mut added = entry(0);
                         for row in 1..ROWS {
                             for (added, entry) in added.iter_mut().zip(entry(row)) {
@@ -88,19 +86,22 @@ impl Curves {
                         for bin in 0..BINS {
                             let moved = _mm256_shuffle_epi8(sums[bin], moves[bin]);
                             sums[bin] = _mm256_add_epi16(moved, added[bin]);
-                            let finished = &mut finished[half][bin][four];
+                            let finished = &mut finished[bin][four];
                             *finished = _mm256_alignr_epi8::<4>(sums[bin], *finished);
                         }
                     }
                 }
-            }
-            let members = self.slide.members.iter().zip(&self.tables);
-            for ((member, table), output) in members.zip(output.chunks_mut(4 * stride)) {
-                for (rotation, row) in output.chunks_mut(stride).take(4).enumerate() {
-                    let finished = &finished[rotation / 2][member.bin];
-                    let sums = member.sums(finished, rotation % 2);
-                    let levels = sums.map(|sum| table.level(sum.cast_unsigned()));
-                    place(&levels, column - member.last[rotation], &mut row[..width]);
+                let members = self.slide.members.iter().zip(&self.tables);
+                for ((member, table), output) in members.zip(output.chunks_mut(4 * stride)) {
+                    let rows = output.chunks_mut(stride).enumerate();
+                    for (rotation, row) in rows.skip(2 * half).take(2) {
+                        let sums = member.sums(&finished[member.bin], rotation % 2);
+                        let mut levels = sums.map(|sum| table.level(sum.cast_unsigned()));
+                        if half == 1 {
+                            levels.reverse();
+                        }
+                        place(&levels, column - member.end[rotation], &mut row[..width]);
+                    }
                 }
             }
         }
@@ -138,13 +139,18 @@ fn load_entry(Entry(bins): &Entry) -> [__m256i; BINS] {
         .map(|bin| unsafe { _mm256_loadu_si256(std::ptr::from_ref(bin).cast()) })
 }
 
-/// A block of samples of each row.
+/// A block of samples of each row, in the order of sliding.
 #[inline(always)]
-fn samples<const ROWS: usize>(inputs: &Rows, at: usize) -> [[[u8; LANES]; ROWS]; 2] {
-    let mut samples = [[[0; LANES]; ROWS]; 2];
-    for (samples, inputs) in samples.iter_mut().zip(inputs) {
-        for (samples, input) in samples.iter_mut().zip(inputs) {
-            samples.copy_from_slice(&input[at..][..LANES]);
+fn samples<const ROWS: usize>(
+    inputs: &[&[u8]; MOST_ROWS],
+    at: usize,
+    half: usize,
+) -> [[u8; LANES]; ROWS] {
+    let mut samples = [[0; LANES]; ROWS];
+    for (samples, input) in samples.iter_mut().zip(inputs) {
+        samples.copy_from_slice(&input[at..][..LANES]);
+        if half == 1 {
+            samples.reverse();
         }
     }
     samples

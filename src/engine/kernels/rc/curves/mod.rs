@@ -2,7 +2,8 @@
 //!
 //! A sample contributes to the sums of all pixels whose windows it lies in, so one entry of a table holds what it
 //! contributes to those of a row, in two rotations. At each sample the pending sums move on by one place and the entries
-//! of all rows are added; the sum in the first place is then finished.
+//! of all rows are added; the sum in the first place is then finished. The other two rotations are those two turned by half
+//! a circle: they read the same entries, on the rows on the other side, from the last sample to the first.
 
 pub mod avx2;
 pub mod avx512;
@@ -35,14 +36,14 @@ struct Entry([[[i16; PLACES]; 2]; BINS]);
 /// The entries of a row, and one more: a level of several rows must not always fall into the same cache sets.
 type Levels = [Entry; 256 + 1];
 
-/// The rows of two rotations, then those of the others.
+/// The rows of two rotations, along which sums slide to the right, then those of the others, to the left.
 type Rows<'a> = [[&'a [u8]; MOST_ROWS]; 2];
 
 /// Modules that slide together.
 struct Slide {
     /// The rows of the windows in the first two rotations. In the others they lie as far on the other side.
     rows: Range<i32>,
-    /// For each row of the first two rotations and then of the others, what each level contributes.
+    /// For each row, what each level contributes.
     entries: Vec<Levels>,
     /// For each byte of the bins, where in its lane it was before the sums moved on; nowhere, if there is no such byte.
     moves: [[[u8; 2 * PLACES]; 2]; BINS],
@@ -55,8 +56,9 @@ struct Slide {
 struct Member {
     bin: usize,
     place: usize,
-    /// For each rotation, the last column of the window: there the sum of a pixel is finished.
-    last: [i32; 4],
+    /// For each rotation, the column of the window where the sum of a pixel is finished: the last, or the first where sums slide
+    /// to the left.
+    end: [i32; 4],
 }
 
 impl Slide {
@@ -74,7 +76,7 @@ impl Slide {
             return None;
         }
         let mut slide = Self {
-            entries: vec![[Entry([[[0; PLACES]; 2]; BINS]); _]; 2 * rows.len()],
+            entries: vec![[Entry([[[0; PLACES]; 2]; BINS]); _]; rows.len()],
             rows,
             moves: [[[u8::MAX; 2 * PLACES]; 2]; BINS],
             columns: columns.clone().min()?..columns.max()? + 1,
@@ -102,7 +104,7 @@ impl Slide {
                 self.moves[bin][lane][2 * pair[0] + byte] = (2 * pair[1] + byte) as u8;
             }
         }
-        let last = [0, 1, 2, 3].map(|rotation| {
+        let last = [0, 1].map(|rotation| {
             let columns = window.rotated(rotation).map(|(_, column)| column);
             columns.max().expect("a window has positions")
         });
@@ -110,13 +112,10 @@ impl Slide {
             // Each sum has one contribution of each position: the first holds what sums count from.
             let mut start = first;
             for ((row, column), levels) in window.rotated(rotation).zip(window.contributions()) {
-                let row = match rotation {
-                    0 | 1 => row - self.rows.start,
-                    _ => self.rows.len() as i32 - row - self.rows.start,
-                };
+                let row = (row - self.rows.start) as usize;
                 let place = places[(last - column) as usize];
-                for (Entry(sums), level) in self.entries[row as usize].iter_mut().zip(levels) {
-                    sums[bin][rotation % 2][place] = (level - start) as i16;
+                for (Entry(sums), level) in self.entries[row].iter_mut().zip(levels) {
+                    sums[bin][rotation][place] = (level - start) as i16;
                 }
                 start = 0;
             }
@@ -124,7 +123,7 @@ impl Slide {
         self.members.push(Member {
             bin,
             place: places[0],
-            last,
+            end: [last[0], last[1], -last[0], -last[1]],
         });
     }
 
@@ -138,9 +137,22 @@ impl Slide {
         inputs
     }
 
-    /// The columns at which blocks of samples start, counted from the first pixel's, for `width` pixels.
-    fn blocks(&self, width: usize) -> impl Iterator<Item = i32> + use<> {
-        (self.columns.start..width as i32 + self.columns.end - 1).step_by(LANES)
+    /// The columns at which blocks of samples start, counted from the first pixel's, for `width` pixels, in the order in which a
+    /// half slides.
+    fn blocks(&self, width: usize, half: usize) -> impl Iterator<Item = i32> + use<> {
+        let columns = self.columns.start..width as i32 + self.columns.end - 1;
+        let starts = columns.step_by(LANES);
+        let count = starts.len();
+        let (first, by) = match half {
+            0 => (self.columns.start, LANES as i32),
+            _ => (starts.last().unwrap_or(0), -(LANES as i32)),
+        };
+        (0..count as i32).map(move |block| first + by * block)
+    }
+
+    /// Where in the rows of [`Slide::inputs`] a column is.
+    fn index(&self, column: i32) -> usize {
+        (column - self.columns.start) as usize
     }
 }
 
