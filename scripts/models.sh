@@ -59,12 +59,12 @@ grow srlut-x3 srlut 4000
 grow srlut-x4 srlut 4000
 grow_from_more mulut-x2 mulut 8000
 grow_from_more mulut-x3 mulut 8000
-grow_from_more mulut-x4 mulut 20000
-grow_from_more rclut-paper-x2 rclut 12000
-grow_from_more rclut-paper-x3 rclut 12000
-grow_from_more rclut-paper-x4 rclut 60000
+grow_from_more mulut-x4 mulut 12000
+grow_from_more rclut-paper-x2 rclut 8000
+grow_from_more rclut-paper-x3 rclut 8000
+grow_from_more rclut-paper-x4 rclut 20000
 grow_from_more rclut-x2 "$five" 12000
 grow_from_more rclut-x3 "$seven" 12000
 grow_from_more rclut-x4 "$five" 30000
 video rclut-video-x2 "$five" 18000 x264:23 x264:23 x264:28 x264:28 x264:28 noise:4
-video rclut-video-x4 "$seven" 16000 x264:23 x264:23 x264:23 x264:28 x264:28 noise:4
+video rclut-video-x4 "$five" 16000 x264:23 x264:23 x264:23 x264:28 x264:28 noise:4

@@ -20,11 +20,13 @@ const PHOTOGRAPHS: f32 = 20_000.0;
 const FALL: f32 = 10.0;
 /// What each squared level of a fall costs once it is dearer, shown or not.
 const HIDDEN: f32 = 0.5;
-/// By how much falls become dearer each time that some are left, and how often at most. If half of them are still there after
-/// a few times there is no end to it.
+/// By how much what is wrong becomes dearer each time, up to which price, and how many times without there being less of it than
+/// ever before end that.
 const RISE: f32 = 4.0;
-const MOST_RISES: usize = 24;
-const FEW_RISES: usize = 8;
+const DEAREST: f32 = 1e6;
+const PATIENCE: usize = 24;
+/// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels.
+const WORTH: f32 = 0.1;
 /// What a sub-pixel of a flat area costs that is more than a level off, in squared levels. Few are, and where photographs hold an
 /// entry fast they must still outweigh it.
 const OFF: f32 = 1000.0;
@@ -42,6 +44,8 @@ pub struct Descent<'a> {
     trained: Vec<Vec<f32>>,
     reads: &'a Reads,
     photographs: &'a Photographs,
+    /// Whether moves cost what photographs deviate by.
+    regards_photographs: bool,
     /// Whether flat areas are to keep their level: what comes out is the picture, not a plane of the network's own.
     keeps_levels: bool,
     outputs: usize,
@@ -55,9 +59,7 @@ pub struct Descent<'a> {
     deviations: Vec<f32>,
     /// What a squared unit of a deviation costs.
     deviation: f32,
-    /// What a sub-pixel of a flat area costs that is more than a level off.
-    off: f32,
-    /// For each sample, by how much a fall from it to the next is dearer than at first.
+    /// For each sample, by how much it is dearer than at first that it falls to the next, or is off.
     prices: Vec<f32>,
     /// Which samples follow each other on a ramp.
     neighbours: Vec<Neighbours>,
@@ -96,13 +98,13 @@ impl<'a> Descent<'a> {
             trained,
             reads,
             photographs,
+            regards_photographs: true,
             keeps_levels,
             neighbours: neighbours(outputs),
             sums: vec![0.0; PIXELS * outputs],
             changes: vec![0.0; PIXELS * outputs],
             touched: Vec::new(),
             deviations: vec![0.0; pixels * outputs],
-            off: 0.0,
             prices: vec![0.0; PIXELS * outputs],
             deviation: PHOTOGRAPHS / (ending.average.powi(2) * pixels.max(1) as f32),
             ending,
@@ -140,46 +142,69 @@ impl<'a> Descent<'a> {
     }
 
     /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off. Then, if
-    /// it makes the picture, at prices that rise where it falls, as long as that helps in the end.
+    /// it makes the picture, at prices that rise where something is wrong, without regard to photographs, which would hold it
+    /// fast; that is undone if it does not help, or if photographs pay too much.
     pub fn run(&mut self) {
         let shown: Vec<_> = self.reads.keys().copied().collect();
         let all: BTreeSet<_> = self.photographs.rows().chain(shown.clone()).collect();
         let all: Vec<_> = all.into_iter().collect();
         for has_falls in [false, true] {
-            let (fall, off) = if has_falls { (1.0, OFF) } else { (0.0, 0.0) };
-            self.prices.fill(fall);
-            self.off = off;
+            self.prices.fill(if has_falls { 1.0 } else { 0.0 });
             for _ in 0..ROUNDS_OF_ALL {
                 self.round(&all);
             }
             self.rounds(&shown);
         }
-        if self.keeps_levels && self.falls().count() > 0 {
-            let before = self.branches.to_vec();
-            if !self.rise(&shown) {
+        if self.keeps_levels {
+            let (before, deviation) = (self.branches.to_vec(), self.mean_deviation());
+            self.regards_photographs = false;
+            let is_level = self.rise();
+            self.add_up();
+            if !is_level || self.mean_deviation() > deviation + WORTH {
                 self.branches.clone_from_slice(&before);
                 self.add_up();
             }
         }
     }
 
-    /// Makes falls dearer where there are some, again and again; whether none is left in the end.
-    fn rise(&mut self, rows: &[(usize, usize)]) -> bool {
-        let many = self.falls().count() / 2;
-        for rise in 0..MOST_RISES {
-            let falls: Vec<_> = self.falls().collect();
-            if falls.is_empty() {
+    /// How far photographs come out from the trained, in squared levels.
+    fn mean_deviation(&self) -> f32 {
+        let squares = self.deviations.iter().map(|deviation| deviation.powi(2));
+        let average = self.ending.average.powi(2) * self.deviations.len().max(1) as f32;
+        squares.sum::<f32>() / average
+    }
+
+    /// Makes what is wrong dearer where it is, again and again; whether nothing is in the end.
+    fn rise(&mut self) -> bool {
+        let (mut fewest, mut patience) = (usize::MAX, PATIENCE);
+        loop {
+            let wrong: Vec<_> = self.falls().chain(self.off()).collect();
+            if wrong.is_empty() {
                 return true;
             }
-            if rise >= FEW_RISES && falls.len() > many {
+            if wrong.len() < fewest {
+                (fewest, patience) = (wrong.len(), PATIENCE);
+            } else if patience == 0 {
                 return false;
+            } else {
+                patience -= 1;
             }
-            for sample in falls {
-                self.prices[sample] *= RISE;
+            for sample in wrong {
+                self.prices[sample] = (RISE * self.prices[sample]).min(DEAREST);
             }
-            self.rounds(rows);
+            self.rounds(&self.dear_rows());
         }
-        self.falls().count() == 0
+    }
+
+    /// The rows that pixels read where something has become dearer.
+    fn dear_rows(&self) -> Vec<(usize, usize)> {
+        let is_dear = |reader: &Reader| {
+            let samples = reader.pixel * self.outputs..(reader.pixel + 1) * self.outputs;
+            self.prices[samples].iter().any(|price| *price > 1.0)
+        };
+        let rows = self.reads.iter();
+        let dear = rows.filter(|(_, readers)| readers.iter().any(is_dear));
+        dear.map(|(row, _)| *row).collect()
     }
 
     /// Tries all rows until none moves.
@@ -206,6 +231,12 @@ impl<'a> Descent<'a> {
         })
     }
 
+    /// The samples of flat areas that are more than a level off.
+    fn off(&self) -> impl Iterator<Item = usize> {
+        let flat = 0..LEVELS * self.outputs;
+        flat.filter(|sample| is_off(self.output(self.sums[*sample]), self.target(*sample)))
+    }
+
     /// Moves the entries of a row that it helps to move by a unit; whether there are some.
     fn try_row(&mut self, (branch, row): (usize, usize)) -> bool {
         let mut has_moved = false;
@@ -228,7 +259,10 @@ impl<'a> Descent<'a> {
     fn slopes(&self, branch: usize, row: usize) -> Slopes {
         let mut of_rotation = [[0.0f32; MOST_OUTPUTS]; 4];
         let (mut apart, mut together) = (0.0, 0.0);
-        let readers = self.photographs.readers(branch, row);
+        let readers = match self.regards_photographs {
+            true => self.photographs.readers(branch, row),
+            false => &[],
+        };
         for readers in readers.chunk_by(|one, next| one.pixel() == next.pixel()) {
             let pixel = readers[0].pixel();
             let deviations = &self.deviations[pixel * self.outputs..][..self.outputs];
@@ -325,19 +359,13 @@ impl<'a> Descent<'a> {
         }
         if helps {
             self.branches[branch].table.entries[index] += step;
-            for reader in self.photographs.readers(branch, row) {
+            let readers = self.photographs.readers(branch, row).iter();
+            for reader in readers.take_while(|_| self.regards_photographs) {
                 let place = self.landings[reader.rotation()][entry];
                 self.deviations[reader.pixel() * self.outputs + place] += step * reader.weight;
             }
         }
         helps
-    }
-
-    /// What it costs that a flat area comes out as something else.
-    fn of_level(&self, sample: f32, target: f32) -> f32 {
-        let is_off = (to_level(sample) - target).abs() > 1.0;
-        let off = if is_off { self.off } else { 0.0 };
-        off + (sample - target).powi(2)
     }
 
     /// What the changes gain at a sample that they touch: its error, and the pairs that it makes with its neighbours, one
@@ -349,7 +377,8 @@ impl<'a> Descent<'a> {
         let mut gain = 0.0;
         if self.keeps_levels && sample < LEVELS * self.outputs {
             let target = self.target(sample);
-            gain += self.of_level(now, target) - self.of_level(then, target);
+            let price = self.prices[sample];
+            gain += of_level(now, target, price) - of_level(then, target, price);
         }
         let Neighbours { before, after } = self.neighbours[sample];
         if let Some(after) = after {
@@ -377,6 +406,17 @@ struct Slopes {
 /// Who reads a row of a branch in the pictures.
 fn readers(reads: &Reads, row: (usize, usize)) -> &[Reader] {
     reads.get(&row).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a sample of a flat area is more than a level off.
+fn is_off(sample: f32, target: f32) -> bool {
+    (to_level(sample) - target).abs() > 1.0
+}
+
+/// What it costs that a flat area comes out as something else.
+fn of_level(sample: f32, target: f32, price: f32) -> f32 {
+    let off = if is_off(sample, target) { OFF } else { 0.0 };
+    price * off + (sample - target).powi(2)
 }
 
 /// What it costs that one sample follows another. Once dearer, a fall costs something even where rounding hides it: there is

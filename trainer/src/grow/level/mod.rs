@@ -16,9 +16,9 @@
 //! ```
 //!
 //! by moving one entry at a time by one unit while that helps. The planes between stages have no level to keep, so of them the
-//! two sums over flat areas are left out. Where the last stage's ramps still fall, falls cost more and more until none does.
-//! If there is no end to it, for a plane before may fall already, the entries go back to what they were at the first
-//! price: to have a few falls less costs the paper's graph 0.005 dB.
+//! two sums over flat areas are left out. Where the last stage's ramps still fall or flat areas are off, that costs more and
+//! more until none does or is, without regard to photographs. If there is no end to it, for a plane before may fall already,
+//! or if photographs pay too much, the entries go back to what they were at the first prices.
 //!
 //! - `pictures`: the flat areas and ramps, and which entries their pixels read.
 //! - `photographs`: which entries pixels of photographs read.
