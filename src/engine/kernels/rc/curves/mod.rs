@@ -141,13 +141,11 @@ impl Slide {
     /// half slides.
     fn blocks(&self, width: usize, half: usize) -> impl Iterator<Item = i32> + use<> {
         let columns = self.columns.start..width as i32 + self.columns.end - 1;
-        let starts = columns.step_by(LANES);
-        let count = starts.len();
-        let (first, by) = match half {
-            0 => (self.columns.start, LANES as i32),
-            _ => (starts.last().unwrap_or(0), -(LANES as i32)),
-        };
-        (0..count as i32).map(move |block| first + by * block)
+        let (start, count) = (columns.start, columns.step_by(LANES).len() as i32);
+        (0..count).map(move |block| {
+            let block = if half == 0 { block } else { count - 1 - block };
+            start + LANES as i32 * block
+        })
     }
 
     /// Where in the rows of [`Slide::inputs`] a column is.
