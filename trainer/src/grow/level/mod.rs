@@ -50,8 +50,7 @@ pub fn level(net: &mut Net, stage: usize, photographs: &Photographs) -> Levelnes
     let reads = pictures::reads(net, stage, &runs);
     let mut descent = Descent::new(net, stage, &reads, photographs);
     descent.run();
-    let levelness = descent.levelness();
-    levelness
+    descent.levelness()
 }
 
 #[cfg(test)]
