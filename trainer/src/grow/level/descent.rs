@@ -26,7 +26,7 @@ const RISE: f32 = 4.0;
 const DEAREST: f32 = 1e6;
 const PATIENCE: usize = 24;
 /// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels.
-const WORTH: f32 = 0.1;
+const WORTH: f32 = 0.2;
 /// What a sub-pixel of a flat area costs that is more than a level off, in squared levels. Few are, and where photographs hold an
 /// entry fast they must still outweigh it.
 const OFF: f32 = 1000.0;
