@@ -21,7 +21,7 @@ bench: setup
 trainer: libtorch
 	cargo build --release -p rclut-trainer --features torch
 
-# Every model of luts/ anew, to target/models/: two hours on two cores.
+# Every model of luts/ anew, to target/models/: an hour or two on two cores.
 models:
 	scripts/models.sh
 

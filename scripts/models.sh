@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Grows every model of luts/ anew, as its card says, to target/models/: two hours on two cores.
+# Grows every model of luts/ anew, as its card says, to target/models/: an hour or two on two cores.
 #
 #   scripts/models.sh [PHOTOS [MODEL...]]
 set -euo pipefail
