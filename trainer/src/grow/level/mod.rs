@@ -58,7 +58,10 @@ mod tests {
     use gstrclut::engine::model::Graph;
 
     use super::*;
-    use crate::grow::forward::{self, to_level};
+    use crate::grow::{
+        forward::{self, to_level},
+        patches::Patch,
+    };
 
     /// A network with some entries of its last stage spoiled.
     fn spoiled(notation: &str, scale: u32) -> Net {
@@ -109,6 +112,53 @@ mod tests {
             );
             assert_eq!(levelness.falls, 0, "{notation}");
             assert_eq!([1, 2, 4].map(|run| falls(&net, run)), [0; 3], "{notation}");
+        }
+    }
+
+    /// What photographs come out as, against the network before: mean square.
+    fn deviation(net: &Net, before: &Net, patches: &[Patch], crop: usize) -> f32 {
+        let squares = patches.iter().map(|patch| {
+            let run = |net| forward::run(net, &patch.source, (crop, crop)).output;
+            let pairs = run(net).into_iter().zip(run(before));
+            pairs.map(|(one, other)| (one - other).powi(2)).sum::<f32>()
+        });
+        squares.sum::<f32>() / (patches.len() * crop * crop * net.graph.outputs(0)) as f32
+    }
+
+    #[test]
+    fn entries_rounded_together_keep_photographs_nearer() {
+        const CROP: usize = 24;
+        for scale in [2, 3] {
+            let mut net = Net::identity(Graph::parse("s", scale).unwrap(), 1);
+            net.refine(0);
+            let entries = net.branches[0][0].table.entries.iter_mut().enumerate();
+            entries.for_each(|(index, entry)| *entry += (index * 7919 % 97) as f32 / 97.0 - 0.5);
+            // Gentle waves: neighbouring pixels read the same entries.
+            let patches: Vec<_> = (0..8)
+                .map(|number| {
+                    let level = |at: usize| {
+                        let (y, x) = ((at / CROP) as f32, (at % CROP) as f32);
+                        let wave = (0.1 * x + number as f32).sin() + (0.13 * y).cos();
+                        (127.0 + 60.0 * wave).round()
+                    };
+                    Patch {
+                        source: (0..CROP * CROP).map(level).collect(),
+                        target: Vec::new(),
+                    }
+                })
+                .collect();
+            let photographs = Photographs::of(&net, 0, &patches, CROP);
+            let mut together = net.clone();
+            level(&mut together, 0, &photographs);
+            let entries = together.branches[0][0].table.entries.iter();
+            assert!(entries.clone().all(|entry| entry.fract() == 0.0));
+            let one_by_one = net.in_file_numbers();
+            let [together, one_by_one] =
+                [together, one_by_one].map(|rounded| deviation(&rounded, &net, &patches, CROP));
+            assert!(
+                together < 0.75 * one_by_one,
+                "x{scale}: {together} together, {one_by_one} one by one"
+            );
         }
     }
 
