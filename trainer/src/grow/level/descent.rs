@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Levelness, Photographs,
+    Levelness, Photographs, photographs,
     pictures::{LEVELS, PIXELS, RUNS, Reader, Reads},
 };
 use crate::grow::{
@@ -37,6 +37,9 @@ const ROUNDS: usize = 64;
 /// The first of them are over all entries, the others over those that the pictures read.
 const ROUNDS_OF_ALL: usize = 6;
 
+/// Most outputs of a stage.
+const MOST_OUTPUTS: usize = 16;
+
 /// A stage's tables and what the pictures come out as. A sample is a sub-pixel of a pixel, `pixel * outputs + place`.
 pub struct Descent<'a> {
     branches: &'a mut [Branch],
@@ -58,7 +61,7 @@ pub struct Descent<'a> {
     /// How far the sums of photographs are from what the trained entries make of them.
     deviations: Vec<f32>,
     /// What a squared unit of a deviation costs.
-    deviation: f32,
+    deviation_price: f32,
     /// For each sample, by how much it is dearer than at first that it falls to the next, or is off.
     prices: Vec<f32>,
     /// Which samples follow each other on a ramp.
@@ -106,7 +109,7 @@ impl<'a> Descent<'a> {
             touched: Vec::new(),
             deviations: vec![0.0; pixels * outputs],
             prices: vec![0.0; PIXELS * outputs],
-            deviation: PHOTOGRAPHS / (ending.average.powi(2) * pixels.max(1) as f32),
+            deviation_price: PHOTOGRAPHS / (ending.average.powi(2) * pixels.max(1) as f32),
             ending,
             branches,
             outputs,
@@ -255,14 +258,19 @@ impl<'a> Descent<'a> {
         has_moved
     }
 
+    /// Who reads a row in photographs, while they have a say.
+    fn regarded(&self, (branch, row): (usize, usize)) -> &'a [photographs::Reader] {
+        match self.regards_photographs {
+            true => self.photographs.readers(branch, row),
+            false => &[],
+        }
+    }
+
     /// How what photographs come out as depends on the entries of a row.
     fn slopes(&self, branch: usize, row: usize) -> Slopes {
         let mut of_rotation = [[0.0f32; MOST_OUTPUTS]; 4];
         let (mut apart, mut together) = (0.0, 0.0);
-        let readers = match self.regards_photographs {
-            true => self.photographs.readers(branch, row),
-            false => &[],
-        };
+        let readers = self.regarded((branch, row));
         for readers in readers.chunk_by(|one, next| one.pixel() == next.pixel()) {
             let pixel = readers[0].pixel();
             let deviations = &self.deviations[pixel * self.outputs..][..self.outputs];
@@ -283,14 +291,11 @@ impl<'a> Descent<'a> {
             }
         }
         // An entry in the middle lands there in all rotations, any other at four places.
-        let square = |entry: usize| match self.landings[0][entry] == self.landings[1][entry] {
+        let [first, second] = [0, 1].map(|rotation| &self.landings[rotation]);
+        let squares = std::array::from_fn(|entry| match first.get(entry) == second.get(entry) {
             true => together,
             false => apart,
-        };
-        let mut squares = [0.0; MOST_OUTPUTS];
-        for (entry, of_entry) in squares.iter_mut().take(self.outputs).enumerate() {
-            *of_entry = square(entry);
-        }
+        });
         Slopes { of_entry, squares }
     }
 
@@ -341,7 +346,8 @@ impl<'a> Descent<'a> {
         }
         let off = value - self.trained[branch][index];
         let squares = 2.0 * step * slopes.of_entry[entry] + step * step * slopes.squares[entry];
-        let cost = RELUCTANCE * ((off + step).powi(2) - off.powi(2)) + self.deviation * squares;
+        let cost =
+            RELUCTANCE * ((off + step).powi(2) - off.powi(2)) + self.deviation_price * squares;
         for reader in readers(self.reads, (branch, row)) {
             let sample = reader.pixel * self.outputs + self.landings[reader.rotation][entry];
             if self.changes[sample] == 0.0 {
@@ -359,8 +365,7 @@ impl<'a> Descent<'a> {
         }
         if helps {
             self.branches[branch].table.entries[index] += step;
-            let readers = self.photographs.readers(branch, row).iter();
-            for reader in readers.take_while(|_| self.regards_photographs) {
+            for reader in self.regarded((branch, row)) {
                 let place = self.landings[reader.rotation()][entry];
                 self.deviations[reader.pixel() * self.outputs + place] += step * reader.weight;
             }
@@ -392,9 +397,6 @@ impl<'a> Descent<'a> {
         gain
     }
 }
-
-/// Most outputs of a stage.
-const MOST_OUTPUTS: usize = 16;
 
 /// How the squared deviations of photographs, added up, depend on the entries of a row: a step `d` of one adds
 /// `2 d slope + d^2 square`.

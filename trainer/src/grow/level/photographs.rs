@@ -117,8 +117,8 @@ impl Rows {
             let (width, height) = run.planes[0].size();
             first += width * height;
         }
-        for ends in starts.windows(2) {
-            readers[ends[0]..ends[1]].sort_unstable_by_key(|reader| reader.at);
+        for bounds in starts.windows(2) {
+            readers[bounds[0]..bounds[1]].sort_unstable_by_key(|reader| reader.at);
         }
         Self { starts, readers }
     }
