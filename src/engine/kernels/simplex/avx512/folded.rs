@@ -132,30 +132,33 @@ fn look_up_four<const N: usize>(
     let right = _mm512_setr_epi64(0, 1, 8, 9, 6, 7, 14, 15);
     let left = _mm512_setr_epi64(2, 3, 10, 11, 4, 5, 12, 13);
     let mut before = _mm512_setzero_si512();
-    quads::for_each_quarter(inputs, squares, |x, lane, q, quarters| {
+    quads::for_each_lane(inputs, squares, |x, lane, quarters, finder| {
         // Checked at once: what comes before a check the compiler may put off until after it.
-        let top = &mut top[4 * x..][..16];
-        let bottom = &mut bottom[4 * x..][..16];
-        let mut squares = [_mm512_setzero_si512(); 4];
-        // Table by table: the processor adds to four sums at once, to one only a product after the other.
-        for (rows, quarters) in tables.into_iter().zip(quarters) {
-            for (t, sum) in squares.iter_mut().enumerate() {
-                // SAFETY: `layout::folded_quads` makes all rows.
-                for (row, weights) in unsafe { quarters[q].vertices(rows, lane, t) } {
-                    let weights = _mm512_set1_epi32(weights);
-                    *sum = _mm512_dpbusd_epi32(*sum, weights, load_lanes(&row.0));
+        let top = &mut top[4 * x..][..64];
+        let bottom = &mut bottom[4 * x..][..64];
+        for q in 0..4 {
+            finder.advance::<N>(q);
+            let mut squares = [_mm512_setzero_si512(); 4];
+            // Table by table: the processor adds to four sums at once, to one only a product after the other.
+            for (rows, quarters) in tables.into_iter().zip(quarters) {
+                for (t, sum) in squares.iter_mut().enumerate() {
+                    // SAFETY: `layout::folded_quads` makes all rows.
+                    for (row, weights) in unsafe { quarters[q].vertices(rows, lane, t) } {
+                        let weights = _mm512_set1_epi32(weights);
+                        *sum = _mm512_dpbusd_epi32(*sum, weights, load_lanes(&row.0));
+                    }
                 }
             }
+            let first_two = _mm512_packs_epi32(squares[0], squares[1]);
+            let last_two = _mm512_packs_epi32(squares[2], squares[3]);
+            let here = _mm512_permutex2var_epi64(first_two, left, last_two);
+            let sides = _mm512_add_epi16(
+                _mm512_permutex2var_epi64(first_two, right, last_two),
+                _mm512_permutex2var_epi64(before, moved, here),
+            );
+            before = here;
+            store_half_sums(top, 16 * q, _mm512_castsi512_si256(sides));
+            store_half_sums(bottom, 16 * q, _mm512_extracti64x4_epi64::<1>(sides));
         }
-        let first_two = _mm512_packs_epi32(squares[0], squares[1]);
-        let last_two = _mm512_packs_epi32(squares[2], squares[3]);
-        let here = _mm512_permutex2var_epi64(first_two, left, last_two);
-        let sides = _mm512_add_epi16(
-            _mm512_permutex2var_epi64(first_two, right, last_two),
-            _mm512_permutex2var_epi64(before, moved, here),
-        );
-        before = here;
-        store_half_sums(top, 0, _mm512_castsi512_si256(sides));
-        store_half_sums(bottom, 0, _mm512_extracti64x4_epi64::<1>(sides));
     });
 }

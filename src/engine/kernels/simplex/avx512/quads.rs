@@ -52,7 +52,9 @@ impl Quarter {
 }
 
 /// What a block reads, on its way.
-struct Finder<'a> {
+pub struct Finder<'a> {
+    /// Steps taken.
+    taken: usize,
     /// For each vertex along axes a and b, the least fraction that belongs to it; then none.
     along: [__m512i; 4],
     /// By which of axes c and d belong to a corner, the least fraction that does and the greatest that does not.
@@ -74,6 +76,7 @@ impl<'a> Finder<'a> {
         let (q, zero) = (_mm512_set1_epi8(16), _mm512_setzero_si512());
         let (least_cd, greatest_cd) = (_mm512_min_epu8(c, d), _mm512_max_epu8(c, d));
         Self {
+            taken: 0,
             along: [q, _mm512_max_epu8(a, b), _mm512_min_epu8(a, b), zero],
             cd: [(q, greatest_cd), (d, c), (c, d), (least_cd, zero)],
             samples,
@@ -81,14 +84,26 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Takes one of [`STEPS`] steps, in their order: the weights of a vertex's corners, and then the rows.
+    /// Takes the step that is due before the look-ups of quarter `q` of a lane, if any is: where the `N` inputs share the
+    /// lanes of a block, as many steps a lane.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn step(&mut self, step: usize) {
-        match step {
-            0..3 => self.weights(step),
+    pub fn advance<const N: usize>(&mut self, q: usize) {
+        let steps = N.next_power_of_two();
+        if steps * q / 4 < steps * (q + 1) / 4 && self.taken < STEPS {
+            self.step();
+        }
+    }
+
+    /// Takes the next of [`STEPS`] steps: the weights of a vertex's corners, and after those the rows.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+    fn step(&mut self) {
+        match self.taken {
+            vertex @ 0..3 => self.weights(vertex),
             _ => self.rows(),
         }
+        self.taken += 1;
     }
 
     #[inline]
@@ -135,22 +150,22 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Goes through the look-ups of a row block by block, four pixels at a time. `look_up` gets the first of the four, the lane,
-/// the quarter, and what all `N` inputs read in the block.
+/// Goes through the look-ups of a row block by block, sixteen pixels at a time. `look_up` gets the first of the sixteen, the
+/// lane, what all `N` inputs read in the block, and what finds that of an input for the next block.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-pub fn for_each_quarter<const N: usize>(
+pub fn for_each_lane<const N: usize>(
     inputs: &[[&[u8]; 4]; N],
     width: usize,
-    mut look_up: impl FnMut(usize, usize, usize, &[[Quarter; 4]; N]),
+    mut look_up: impl FnMut(usize, usize, &[[Quarter; 4]; N], &mut Finder),
 ) {
     let mut buffers = [[NOTHING; N]; 2];
     let [now, next] = &mut buffers;
     let (mut now, mut next) = (now, next);
     for (axes, quarters) in inputs.iter().zip(now.iter_mut()) {
         let mut finder = Finder::new(axes, 0, quarters);
-        for step in 0..STEPS {
-            finder.step(step);
+        for _ in 0..STEPS {
+            finder.step();
         }
     }
     let last = (width - 1) / LANES * LANES;
@@ -159,15 +174,8 @@ pub fn for_each_quarter<const N: usize>(
         let following = (x + LANES).min(last);
         for (input, (axes, quarters)) in inputs.iter().zip(next.iter_mut()).enumerate() {
             let mut finder = Finder::new(axes, following, quarters);
-            let places = 16 * input / N..16 * (input + 1) / N;
-            let (first, count) = (places.start, places.len());
-            for place in places {
-                let step = |place: usize| STEPS * (place - first) / count;
-                for step in step(place)..step(place + 1) {
-                    finder.step(step);
-                }
-                let (lane, q) = (place / 4, place % 4);
-                look_up(x + 16 * lane + 4 * q, lane, q, now);
+            for lane in input * 4 / N..(input + 1) * 4 / N {
+                look_up(x + 16 * lane, lane, now, &mut finder);
             }
         }
         std::mem::swap(&mut now, &mut next);
