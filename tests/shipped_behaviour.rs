@@ -36,13 +36,13 @@ const fn card(name: &'static str, flat: u8, fall: u8, grey_overshoot: f32, noise
 
 const CARDS: [Card; 14] = [
     card("mulut-x2", 1, 0, 36.0, 2.5),
-    card("mulut-x3", 1, 1, 39.0, 2.5),
-    card("mulut-x4", 1, 1, 38.0, 2.6),
+    card("mulut-x3", 1, 0, 39.0, 2.5),
+    card("mulut-x4", 1, 0, 38.0, 2.5),
     card("rclut-paper-x2", 1, 2, 42.0, 2.9),
     card("rclut-paper-x3", 1, 2, 39.0, 2.7),
     card("rclut-paper-x4", 1, 2, 43.0, 2.7),
-    card("rclut-video-x2", 1, 0, 59.0, 1.1),
-    card("rclut-video-x4", 0, 0, 65.0, 1.2),
+    card("rclut-video-x2", 0, 0, 59.0, 1.0),
+    card("rclut-video-x4", 1, 0, 65.0, 1.1),
     card("rclut-x2", 0, 0, 54.0, 2.9),
     card("rclut-x3", 1, 0, 74.0, 2.8),
     card("rclut-x4", 0, 0, 82.0, 2.8),

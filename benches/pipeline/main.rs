@@ -5,7 +5,8 @@
 //! Every session is a process of its own: sizes, threads and instruction sets do not meet in one. In it `rclut` with each
 //! model, `videoscale method=lanczos` and FSRCNNX take turns. Figures are medians over rounds, printed and written to
 //! `target/bench/record.json` with a plot beside it; `--record` also keeps them in benches/records and docs/images.
-//! With `--shipped` the models are those of luts/, and the plot sets PSNR against speed.
+//! With `--shipped` the models are those of luts/, and the plot sets PSNR against speed; where their tables have changed and
+//! not what they cost, `--redraw RECORD` beside it draws that again, over the PSNR that they have now.
 
 mod fsrcnnx;
 mod memory;
@@ -38,6 +39,9 @@ struct Arguments {
     /// The models of luts/ instead of the built-in ones and those with generated tables, at the highest instruction set.
     #[arg(long)]
     shipped: bool,
+    /// Measure nothing, but draw a record's plot once more, to docs/images.
+    #[arg(long, value_name = "FILE")]
+    redraw: Option<PathBuf>,
     /// A video whose frames are scaled.
     #[arg(long, value_name = "FILE", default_value_os_t = support::frames::bundled_clip())]
     video: PathBuf,
@@ -68,6 +72,8 @@ fn main() -> Result<()> {
         println!("{}", serde_json::to_string(&speeds)?);
     } else if let Some(model) = &arguments.memory {
         println!("{}", memory::resident_mib(model, arguments.threads)?);
+    } else if let Some(path) = &arguments.redraw {
+        redraw(path, arguments.shipped)?;
     } else if arguments.shipped {
         shipped(&arguments)?;
     } else {
@@ -75,6 +81,9 @@ fn main() -> Result<()> {
     }
     Ok(())
 }
+
+/// The plots: frames a second, and PSNR against them.
+const PLOTS: [&str; 2] = ["speed.svg", "quality.svg"];
 
 /// A session, the highest instruction set and the number of threads.
 type Run = (Session, Cpu, u32);
@@ -91,7 +100,7 @@ fn everything(arguments: &Arguments) -> Result<()> {
         memory: memory::all(arguments.threads)?,
         operations: record::operations(&target()?.join("criterion"))?,
     };
-    write(&record, ["record.json", "speed.svg"], arguments, |path| {
+    write(&record, ["record.json", PLOTS[0]], arguments, |path| {
         plot::speed::write(path, &record)
     })
 }
@@ -107,12 +116,27 @@ fn shipped(arguments: &Arguments) -> Result<()> {
         memory: Vec::new(),
         operations: Vec::new(),
     };
-    write(
-        &record,
-        ["shipped.json", "quality.svg"],
-        arguments,
-        |path| plot::quality::write(path, &record.speeds, &figures),
-    )
+    write(&record, ["shipped.json", PLOTS[1]], arguments, |path| {
+        plot::quality::write(path, &record.speeds, &figures)
+    })
+}
+
+/// Draws what a record says, of the models of luts/ or of the others.
+fn redraw(record: &Path, is_shipped: bool) -> Result<()> {
+    let text = fs::read_to_string(record);
+    let text = text.with_context(|| format!("record {}", record.display()))?;
+    let record: Record =
+        serde_json::from_str(&text).with_context(|| format!("record {}", record.display()))?;
+    let [speed, quality] = PLOTS.map(|name| images().join(name));
+    match is_shipped {
+        true => plot::quality::write(&quality, &record.speeds, &Figures::read()),
+        false => plot::speed::write(&speed, &record),
+    }
+}
+
+/// The folder of the pictures of the documentation.
+fn images() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images")
 }
 
 /// Cargo's target folder.
@@ -137,7 +161,7 @@ fn write(
     if let Some(name) = &arguments.record {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         fs::copy(&json, root.join(format!("benches/records/{name}.json")))?;
-        fs::copy(&svg, root.join("docs/images").join(names[1]))?;
+        fs::copy(&svg, images().join(names[1]))?;
     }
     Ok(())
 }

@@ -22,11 +22,12 @@ const FALL: f32 = 10.0;
 const HIDDEN: f32 = 0.5;
 /// By how much what is wrong becomes dearer each time, up to which price, and how many times without there being less of it than
 /// ever before end that.
-const RISE: f32 = 4.0;
+const RISE: f32 = 3.0;
 const DEAREST: f32 = 1e6;
-const PATIENCE: usize = 24;
-/// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels.
-const WORTH: f32 = 0.2;
+const PATIENCE: usize = 60;
+/// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels for each sub-pixel of
+/// a pixel: the squared error of models grows like that, and this is an eightieth of it, 0.05 dB.
+const WORTH: f32 = 0.045;
 /// What a sub-pixel of a flat area costs that is more than a level off, in squared levels. Few are, and where photographs hold an
 /// entry fast they must still outweigh it.
 const OFF: f32 = 1000.0;
@@ -163,7 +164,7 @@ impl<'a> Descent<'a> {
             self.regards_photographs = false;
             let is_level = self.rise();
             self.add_up();
-            if !is_level || self.mean_deviation() > deviation + WORTH {
+            if !is_level || self.mean_deviation() > deviation + WORTH * self.outputs as f32 {
                 self.branches.clone_from_slice(&before);
                 self.add_up();
             }
