@@ -20,9 +20,11 @@ const PHOTOGRAPHS: f32 = 20_000.0;
 const FALL: f32 = 10.0;
 /// What each squared level of a fall costs once it is dearer, shown or not.
 const HIDDEN: f32 = 0.5;
-/// By how much what is wrong becomes dearer each time, up to which price, and how many times without there being less of it than
-/// ever before end that.
-const RISE: f32 = 3.0;
+/// By how much what is wrong becomes dearer each time, one walk after the other, up to which price, and how many times without
+/// there being less of it than ever before end a walk. Where one does not get there another may, if it has come near: to this part
+/// of what was wrong.
+const RISES: [f32; 3] = [3.0, 2.0, 5.0];
+const NEAR: usize = 10;
 const DEAREST: f32 = 1e6;
 const PATIENCE: usize = 60;
 /// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels for each sub-pixel of
@@ -147,7 +149,7 @@ impl<'a> Descent<'a> {
 
     /// Moves entries until none helps: as if falls cost nothing at first, for they stand in the way of levels far off. Then, if
     /// it makes the picture, at prices that rise where something is wrong, without regard to photographs, which would hold it
-    /// fast; that is undone if it does not help, or if photographs pay too much.
+    /// fast; a walk is undone if it does not help, or if photographs pay too much.
     pub fn run(&mut self) {
         let shown: Vec<_> = self.reads.keys().copied().collect();
         let all: BTreeSet<_> = self.photographs.rows().chain(shown.clone()).collect();
@@ -162,11 +164,20 @@ impl<'a> Descent<'a> {
         if self.keeps_levels {
             let (before, deviation) = (self.branches.to_vec(), self.mean_deviation());
             self.regards_photographs = false;
-            let is_level = self.rise();
-            self.add_up();
-            if !is_level || self.mean_deviation() > deviation + WORTH * self.outputs as f32 {
-                self.branches.clone_from_slice(&before);
+            let near = self.wrong().count() / NEAR;
+            let most = deviation + WORTH * self.outputs as f32;
+            for factor in RISES {
+                let fewest = self.rise(factor);
                 self.add_up();
+                if fewest == 0 && self.mean_deviation() <= most {
+                    return;
+                }
+                self.branches.clone_from_slice(&before);
+                self.prices.fill(1.0);
+                self.add_up();
+                if fewest > near {
+                    return;
+                }
             }
         }
     }
@@ -178,23 +189,21 @@ impl<'a> Descent<'a> {
         squares.sum::<f32>() / average
     }
 
-    /// Makes what is wrong dearer where it is, again and again; whether nothing is in the end.
-    fn rise(&mut self) -> bool {
+    /// Makes what is wrong dearer by a factor where it is, again and again; how little there was of it at least.
+    fn rise(&mut self, factor: f32) -> usize {
         let (mut fewest, mut patience) = (usize::MAX, PATIENCE);
         loop {
-            let wrong: Vec<_> = self.falls().chain(self.off()).collect();
-            if wrong.is_empty() {
-                return true;
-            }
+            let wrong: Vec<_> = self.wrong().collect();
             if wrong.len() < fewest {
                 (fewest, patience) = (wrong.len(), PATIENCE);
-            } else if patience == 0 {
-                return false;
             } else {
                 patience -= 1;
             }
+            if fewest == 0 || patience == 0 {
+                return fewest;
+            }
             for sample in wrong {
-                self.prices[sample] = (RISE * self.prices[sample]).min(DEAREST);
+                self.prices[sample] = (factor * self.prices[sample]).min(DEAREST);
             }
             self.rounds(&self.dear_rows());
         }
@@ -224,6 +233,11 @@ impl<'a> Descent<'a> {
     fn round(&mut self, rows: &[(usize, usize)]) -> bool {
         rows.iter()
             .fold(false, |has_moved, row| self.try_row(*row) | has_moved)
+    }
+
+    /// The samples that fall or are off.
+    fn wrong(&self) -> impl Iterator<Item = usize> {
+        self.falls().chain(self.off())
     }
 
     /// The samples whose next one on a ramp is darker, where it should not be.
