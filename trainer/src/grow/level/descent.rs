@@ -23,7 +23,7 @@ const HIDDEN: f32 = 0.5;
 /// By how much what is wrong becomes dearer each time, one walk after the other, up to which price, and how many times without
 /// there being less of it than ever before end a walk. Where one does not get there another may, if it has come near: to this part
 /// of what was wrong.
-const RISES: [f32; 3] = [3.0, 2.0, 5.0];
+const RISES: [f32; 3] = [2.0, 3.0, 5.0];
 const NEAR: usize = 10;
 const DEAREST: f32 = 1e6;
 const PATIENCE: usize = 60;
