@@ -20,13 +20,14 @@ const PHOTOGRAPHS: f32 = 20_000.0;
 const FALL: f32 = 10.0;
 /// What each squared level of a fall costs once it is dearer, shown or not.
 const HIDDEN: f32 = 0.5;
-/// By how much what is wrong becomes dearer each time, one walk after the other, up to which price, and how many times without
-/// there being less of it than ever before end a walk. Where one does not get there another may, if it has come near: to this part
-/// of what was wrong.
+/// By how much what is wrong becomes dearer each time, one walk after the other.
 const RISES: [f32; 3] = [2.0, 3.0, 5.0];
-const NEAR: usize = 10;
+/// The highest price.
 const DEAREST: f32 = 1e6;
+/// How many times without there being less of what is wrong than ever before end a walk.
 const PATIENCE: usize = 60;
+/// A walk has come near, so that another may get there, where so few places are left or this part of them.
+const NEAR: usize = 10;
 /// Which mean square of what photographs deviate by is worth it that nothing is wrong, in squared levels for each sub-pixel of
 /// a pixel: the squared error of models grows like that, and this is an eightieth of it, 0.05 dB.
 const WORTH: f32 = 0.045;
@@ -164,7 +165,7 @@ impl<'a> Descent<'a> {
         if self.keeps_levels {
             let (before, deviation) = (self.branches.to_vec(), self.mean_deviation());
             self.regards_photographs = false;
-            let near = self.wrong().count() / NEAR;
+            let near = (self.wrong().count() / NEAR).max(NEAR);
             let most = deviation + WORTH * self.outputs as f32;
             for factor in RISES {
                 let fewest = self.rise(factor);
