@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long)]
     shipped: bool,
     /// Measure nothing, but draw a record's plot once more, to docs/images.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "session", "memory"])]
     redraw: Option<PathBuf>,
     /// A video whose frames are scaled.
     #[arg(long, value_name = "FILE", default_value_os_t = support::frames::bundled_clip())]
@@ -82,8 +82,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The plots: frames a second, and PSNR against them.
-const PLOTS: [&str; 2] = ["speed.svg", "quality.svg"];
+/// The plot of frames a second.
+const SPEED: &str = "speed.svg";
+/// The plot of PSNR against them.
+const QUALITY: &str = "quality.svg";
 
 /// A session, the highest instruction set and the number of threads.
 type Run = (Session, Cpu, u32);
@@ -100,7 +102,7 @@ fn everything(arguments: &Arguments) -> Result<()> {
         memory: memory::all(arguments.threads)?,
         operations: record::operations(&target()?.join("criterion"))?,
     };
-    write(&record, ["record.json", PLOTS[0]], arguments, |path| {
+    write(&record, ["record.json", SPEED], arguments, |path| {
         plot::speed::write(path, &record)
     })
 }
@@ -116,7 +118,7 @@ fn shipped(arguments: &Arguments) -> Result<()> {
         memory: Vec::new(),
         operations: Vec::new(),
     };
-    write(&record, ["shipped.json", PLOTS[1]], arguments, |path| {
+    write(&record, ["shipped.json", QUALITY], arguments, |path| {
         plot::quality::write(path, &record.speeds, &figures)
     })
 }
@@ -127,10 +129,9 @@ fn redraw(record: &Path, is_shipped: bool) -> Result<()> {
     let text = text.with_context(|| format!("record {}", record.display()))?;
     let record: Record =
         serde_json::from_str(&text).with_context(|| format!("record {}", record.display()))?;
-    let [speed, quality] = PLOTS.map(|name| images().join(name));
     match is_shipped {
-        true => plot::quality::write(&quality, &record.speeds, &Figures::read()),
-        false => plot::speed::write(&speed, &record),
+        true => plot::quality::write(&images().join(QUALITY), &record.speeds, &Figures::read()),
+        false => plot::speed::write(&images().join(SPEED), &record),
     }
 }
 
